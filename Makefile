@@ -1,0 +1,90 @@
+# `make run` and `make test` need Python 3.11+, a Rust toolchain and make; all else is installed here, below this folder.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+RUST_SOURCES := $(shell find shm_catalog appliance -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+PROTO_SOURCES := $(wildcard proto/*.proto)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+
+# ---- build -------------------------------------------------------------------------------------
+
+$(VENV)/.run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed; set PYTHON=python3.x")'
+	@command -v cargo >/dev/null || { echo "A Rust toolchain is needed: cargo is not on PATH" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "make: creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
+	@echo "make: installing Python dependencies"
+	$(PIP) install --requirement requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "make: installing development dependencies"
+	$(PIP) install --requirement requirements-dev.txt
+	@touch $@
+
+$(VENV)/.build: $(VENV)/.run pyproject.toml $(RUST_SOURCES)
+	@echo "make: building the native half (a minute or two the first time)"
+	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+.PHONY: build
+build: $(VENV)/.build ## Build what is missing; leaves .venv/bin/avap
+
+.PHONY: run
+run: build ## Serve the embedded catalogue on 127.0.0.1:50051
+	@exec $(BIN)/avap serve --welcome
+
+.PHONY: wheel
+wheel: $(VENV)/.run ## Build the wheel into build/wheels
+	$(BIN)/maturin build --release --locked --out build/wheels
+
+# ---- checks and tests --------------------------------------------------------------------------
+
+.PHONY: check
+check: $(VENV)/.dev build ## Format, lint, types, clippy; warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python proto/generate.py --check
+
+.PHONY: test
+test: $(VENV)/.dev build ## Every test: Rust, the memory model, Python, whole appliance, foreign clients
+	cargo test --workspace --locked --quiet
+	$(MAKE) --no-print-directory test-loom
+	$(BIN)/python -m pytest
+
+.PHONY: test-loom
+test-loom: ## The announcement protocol under every interleaving (loom)
+	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package shm_catalog --locked --release --quiet loom
+
+.PHONY: soak
+soak: $(VENV)/.dev build ## A million calls a client (long)
+	SOAK_CALLS=1000000 $(BIN)/python -m pytest tests/clients --timeout=7200
+
+.PHONY: format
+format: $(VENV)/.dev ## Rewrite sources in the house's format
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# ---- upkeep ------------------------------------------------------------------------------------
+
+.PHONY: proto
+proto: $(VENV)/.dev ## Generate appliance/pb from proto/
+	$(BIN)/python proto/generate.py
+
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf $(VENV) target build
+	find . -name '*.so' -path './appliance/*' -delete
