@@ -1,0 +1,258 @@
+//! The metrics of workers, once: name, help, labels, and where the number lies.
+//!
+//! Whoever exposes them (the supervisor's Prometheus endpoint, a worker's own) walks [`METRICS`]
+//! and [`sample`]; neither knows a metric by name.
+
+use std::mem::offset_of;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::slots::{
+    COUNTER_WORDS, Counters, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, Method, Page, Slots, Status,
+};
+
+/// How a family behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by size.
+    Histogram,
+}
+
+impl Kind {
+    /// The word of the Prometheus text format.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// Where a family's numbers lie.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// One word of the counters.
+    Counter(usize),
+    /// A word of each live page, summed.
+    LiveSum(fn(&Page) -> &AtomicU64),
+    /// Nanoseconds in a word of each live page, the largest, shown in seconds.
+    LiveMaxSeconds(fn(&Page) -> &AtomicU64),
+    /// `[method][status]`.
+    ByMethodAndStatus(usize),
+    /// A histogram for each method.
+    HistogramByMethod(usize),
+}
+
+/// One metric family.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// As exposed, `_total` included.
+    pub family: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// One line for people.
+    pub help: &'static str,
+    /// Names of its labels; a histogram's `le` is not among them.
+    pub labels: &'static [&'static str],
+    place: Place,
+}
+
+const fn counter_word(byte_offset: usize) -> Place {
+    assert!(byte_offset.is_multiple_of(8));
+    Place::Counter(byte_offset / 8)
+}
+
+/// Every metric that workers keep.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        family: "avap_requests_total",
+        kind: Kind::Counter,
+        help: "Requests answered, by method and status",
+        labels: &["method", "status"],
+        place: Place::ByMethodAndStatus(offset_of!(Counters, requests) / 8),
+    },
+    Metric {
+        family: "avap_request_duration_seconds",
+        kind: Kind::Histogram,
+        help: "From the first byte of a request read to its reply handed to the kernel",
+        labels: &["method"],
+        place: Place::HistogramByMethod(offset_of!(Counters, latency) / 8),
+    },
+    Metric {
+        family: "avap_connections",
+        kind: Kind::Gauge,
+        help: "Connections open now",
+        labels: &[],
+        place: Place::LiveSum(|page| &page.connections),
+    },
+    Metric {
+        family: "avap_connections_total",
+        kind: Kind::Counter,
+        help: "Connections accepted",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, connections_total)),
+    },
+    Metric {
+        family: "avap_connections_adopted_total",
+        kind: Kind::Counter,
+        help: "Connections accepted by a worker from the socket of a vacant slot",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, adopted_total)),
+    },
+    Metric {
+        family: "avap_stream_resets_total",
+        kind: Kind::Counter,
+        help: "Streams that ended by a reset",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, resets_total)),
+    },
+    Metric {
+        family: "avap_streams_over_aged_total",
+        kind: Kind::Counter,
+        help: "Streams ended because they held a retired version for too long",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, streams_over_aged_total)),
+    },
+    Metric {
+        family: "avap_log_lines_dropped_total",
+        kind: Kind::Counter,
+        help: "Log lines of workers dropped because their pipe was full",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, logs_dropped_total)),
+    },
+    Metric {
+        family: "avap_worker_panics_total",
+        kind: Kind::Counter,
+        help: "Panics caught in workers; each closed its connection",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, panics_total)),
+    },
+    Metric {
+        family: "avap_worker_swaps_total",
+        kind: Kind::Counter,
+        help: "Changes of version, summed over workers",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, swaps_total)),
+    },
+    Metric {
+        family: "avap_worker_swap_seconds",
+        kind: Kind::Gauge,
+        help: "Last change of version, from seeing the announcement to serving it, slowest worker",
+        labels: &[],
+        place: Place::LiveMaxSeconds(|page| &page.swap_ns),
+    },
+];
+
+/// One line of an exposition. `family` of a histogram's lines ends in `_bucket` (cumulative, with
+/// the label `le` last), `_sum` (seconds) or `_count`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// Name of the line.
+    pub family: String,
+    /// In the order of the family's labels.
+    pub labels: Vec<String>,
+    /// The number.
+    pub value: f64,
+}
+
+impl Sample {
+    fn new(family: &str, labels: &[&str], value: f64) -> Self {
+        Self {
+            family: family.to_owned(),
+            labels: labels.iter().map(ToString::to_string).collect(),
+            value,
+        }
+    }
+}
+
+/// Every sample of every family: dead incarnations and live pages together.
+#[must_use]
+pub fn sample(slots: &Slots) -> Vec<Sample> {
+    let totals = slots.counter_totals();
+    let mut samples = Vec::with_capacity(256);
+    for metric in METRICS {
+        sample_metric(metric, slots, &totals, &mut samples);
+    }
+    samples
+}
+
+fn sample_metric(
+    metric: &Metric,
+    slots: &Slots,
+    totals: &[u64; COUNTER_WORDS],
+    samples: &mut Vec<Sample>,
+) {
+    let family = metric.family;
+    match metric.place {
+        Place::Counter(word) => samples.push(Sample::new(family, &[], totals[word] as f64)),
+        Place::LiveSum(field) => {
+            let sum: u64 = slots
+                .pages()
+                .map(|page| field(page).load(Ordering::Relaxed))
+                .sum();
+            samples.push(Sample::new(family, &[], sum as f64));
+        }
+        Place::LiveMaxSeconds(field) => {
+            let most_ns = slots
+                .pages()
+                .map(|page| field(page).load(Ordering::Relaxed))
+                .max()
+                .unwrap_or(0);
+            samples.push(Sample::new(family, &[], seconds(most_ns)));
+        }
+        Place::ByMethodAndStatus(first) => {
+            for method in Method::ALL {
+                for status in Status::ALL {
+                    let word = first + method as usize * Status::ALL.len() + status as usize;
+                    samples.push(Sample::new(
+                        family,
+                        &[method.label(), status.label()],
+                        totals[word] as f64,
+                    ));
+                }
+            }
+        }
+        Place::HistogramByMethod(first) => {
+            for method in Method::ALL {
+                let from = first + method as usize * (1 + LATENCY_BUCKETS);
+                sample_histogram(
+                    family,
+                    method.label(),
+                    &totals[from..=from + LATENCY_BUCKETS],
+                    samples,
+                );
+            }
+        }
+    }
+}
+
+fn sample_histogram(family: &str, method: &str, words: &[u64], samples: &mut Vec<Sample>) {
+    let bucket_family = format!("{family}_bucket");
+    let mut count = 0;
+    for (bucket, entries) in words[1..].iter().enumerate() {
+        count += entries;
+        let bound = LATENCY_BOUNDS_NS
+            .get(bucket)
+            .map_or("+Inf".to_owned(), |bound| seconds(*bound).to_string());
+        samples.push(Sample::new(&bucket_family, &[method, &bound], count as f64));
+    }
+    samples.push(Sample::new(
+        &format!("{family}_sum"),
+        &[method],
+        seconds(words[0]),
+    ));
+    samples.push(Sample::new(
+        &format!("{family}_count"),
+        &[method],
+        count as f64,
+    ));
+}
+
+fn seconds(ns: u64) -> f64 {
+    ns as f64 / 1e9
+}

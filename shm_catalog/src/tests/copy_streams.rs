@@ -1,0 +1,232 @@
+//! `PostgreSQL`'s binary COPY stream: the same rows however it is cut, an error for anything else.
+
+use proptest::prelude::*;
+
+use super::{ShmFile, builder, row};
+use crate::builder::{BuildError, BuildReport, Builder, Row};
+use crate::copy_stream::CopyStream;
+use crate::ids::WireForm;
+
+const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+const END: &[u8] = b"\xff\xff";
+
+fn encode(columns: &[Option<&[u8]>]) -> Vec<u8> {
+    let mut bytes = i16::try_from(columns.len()).unwrap().to_be_bytes().to_vec();
+    for column in columns {
+        match column {
+            None => bytes.extend_from_slice(&(-1i32).to_be_bytes()),
+            Some(value) => {
+                bytes.extend_from_slice(&i32::try_from(value.len()).unwrap().to_be_bytes());
+                bytes.extend_from_slice(value);
+            }
+        }
+    }
+    bytes
+}
+
+fn encode_row(row: &Row<'_>) -> Vec<u8> {
+    encode(&[
+        Some(&row.id.to_be_bytes()),
+        row.name,
+        row.code,
+        row.kind,
+        row.interface,
+    ])
+}
+
+fn feed<'a>(chunks: impl IntoIterator<Item = &'a [u8]>) -> Result<BuildReport, BuildError> {
+    let file = ShmFile::new(0);
+    let mut builder = builder(&file, WireForm::Standard);
+    feed_into(&mut builder, chunks)?;
+    builder.finish()
+}
+
+fn feed_into<'a>(
+    builder: &mut Builder,
+    chunks: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<(), BuildError> {
+    let mut stream = CopyStream::default();
+    for chunk in chunks {
+        stream.feed(chunk, builder)?;
+    }
+    stream.check_end(builder)
+}
+
+fn sample() -> Vec<u8> {
+    let rows = [
+        row(1, "a", "first"),
+        Row {
+            kind: Some(b"special"),
+            interface: Some(b"[{}]"),
+            ..row(2, "b", "")
+        },
+        Row {
+            name: None,
+            ..row(3, "", "no name")
+        },
+        row(i64::MAX, "a", "second"),
+    ];
+    let rows: Vec<u8> = rows.iter().flat_map(encode_row).collect();
+    [
+        HEADER,
+        &rows,
+        &encode(&[None, Some(b"n"), None, None, None]),
+        END,
+    ]
+    .concat()
+}
+
+#[test]
+fn rows_are_the_same_at_every_split() {
+    let stream = sample();
+    let whole = feed([stream.as_slice()]).unwrap();
+    assert_eq!(
+        (whole.rows, whole.commands, whole.duplicates, whole.bad_rows),
+        (5, 2, 1, 2)
+    );
+    assert_eq!(
+        whole.bad_row_reasons,
+        [(3, "name is NULL".to_owned()), (0, "id is NULL".to_owned())]
+    );
+    for at in 0..=stream.len() {
+        let (left, right) = stream.split_at(at);
+        assert_eq!(
+            feed([left, right]).unwrap().digest,
+            whole.digest,
+            "split at {at}"
+        );
+    }
+    for size in 1..20 {
+        assert_eq!(
+            feed(stream.chunks(size)).unwrap(),
+            whole,
+            "chunks of {size}"
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_stops_anywhere_is_an_error() {
+    let stream = sample();
+    for at in 0..stream.len() {
+        let error = feed([&stream[..at]]).unwrap_err();
+        assert!(
+            error.to_string().contains("without its end mark"),
+            "{at}: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_header_extension_is_read_over() {
+    let stream = sample();
+    let extended = [&HEADER[..15], b"\0\0\0\x05hello", &stream[HEADER.len()..]].concat();
+    assert_eq!(
+        feed(extended.chunks(3)).unwrap(),
+        feed([stream.as_slice()]).unwrap()
+    );
+}
+
+#[test]
+fn what_is_not_the_querys_stream_is_refused() {
+    let four_columns = [HEADER, &encode(&[Some(&[0; 8]), None, None, None])].concat();
+    let id_of_four_bytes = [HEADER, &encode(&[Some(&[0; 4]), None, None, None, None])].concat();
+    let cases: [(&[u8], &str); 9] = [
+        (b"id\tname\n", "not a binary COPY stream"),
+        (b"PGCOPY\r\n", "not a binary COPY stream"),
+        (b"PGCOPY\n\xff\r\n\0\0\x01\0\0\0\0\0\0", "OIDs"),
+        (b"PGCOPY\n\xff\r\n\0\x80\0\0\0\0\0\0\0", "unknown flags"),
+        (b"PGCOPY\n\xff\r\n\0\0\0\0\0\xff\xff\xff\xff", "extension"),
+        (&four_columns, "a row of 4 columns"),
+        (&id_of_four_bytes, "an id of 4 bytes"),
+        (
+            &[HEADER, b"\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01\x80\0\0\0"].concat(),
+            "name of -2147483648 bytes",
+        ),
+        (&[HEADER, END, b"\0"].concat(), "bytes follow"),
+    ];
+    for (stream, reason) in cases {
+        for size in [1, 1000] {
+            let error = feed(stream.chunks(size)).unwrap_err();
+            assert!(matches!(error, BuildError::Stream { .. }), "{error}");
+            assert!(
+                error.to_string().contains(reason),
+                "{reason:?} not in {error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_row_too_long_is_skipped_as_it_comes_and_not_gathered() {
+    let huge = vec![b'x'; (1 << 24) + 5000];
+    let long_code = encode_row(&Row {
+        code: Some(&huge),
+        ..row(7, "long", "")
+    });
+    let long_name = encode(&[
+        Some(&8i64.to_be_bytes()),
+        Some(&huge),
+        Some(&huge),
+        None,
+        Some(b"[]"),
+    ]);
+    let good = encode_row(&row(9, "good", "x"));
+    let stream = [HEADER, &long_code, &good, &long_name, END].concat();
+    for size in [stream.len(), 1 << 16, 4099] {
+        let report = feed(stream.chunks(size)).unwrap();
+        assert_eq!(
+            (report.rows, report.commands, report.bad_rows),
+            (3, 1, 2),
+            "chunks of {size}"
+        );
+        assert_eq!(
+            report.bad_row_reasons[0],
+            (
+                7,
+                "code is too long: 16782216 bytes, at most 16777215".to_owned()
+            )
+        );
+        assert_eq!(report.bad_row_reasons[1].0, 8);
+    }
+}
+
+#[test]
+fn a_length_without_its_bytes_allocates_nothing() {
+    let file = ShmFile::new(0);
+    let mut builder = builder(&file, WireForm::Standard);
+    let mut stream = CopyStream::default();
+    for claimed in [1 << 30, 1 << 23] {
+        stream = CopyStream::default();
+        stream.feed(HEADER, &mut builder).unwrap();
+        stream
+            .feed(b"\0\x05\0\0\0\x08\0\0\0\0\0\0\0\x01", &mut builder)
+            .unwrap();
+        stream
+            .feed(&i32::to_be_bytes(claimed), &mut builder)
+            .unwrap();
+        stream.feed(b"abc", &mut builder).unwrap();
+        assert!(
+            stream.gathered_capacity() < 1 << 16,
+            "{claimed}: {}",
+            stream.gathered_capacity()
+        );
+    }
+    assert!(stream.check_end(&builder).is_err());
+}
+
+proptest! {
+    #[test]
+    fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300), size in 1usize..50) {
+        let _ = feed(bytes.chunks(size));
+        let _ = feed(std::iter::once(HEADER).chain(bytes.chunks(size)));
+    }
+
+    #[test]
+    fn a_damaged_stream_never_panics(at in 0usize..150, value: u8, size in 1usize..200) {
+        let mut stream = sample();
+        let at = at % stream.len();
+        stream[at] = value;
+        let _ = feed(stream.chunks(size));
+    }
+}
