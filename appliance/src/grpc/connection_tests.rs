@@ -1,0 +1,276 @@
+//! Whole calls over loopback, against h2's own client.
+
+use std::cell::{Cell, RefCell};
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use http::{HeaderMap, Request};
+use shm_catalog::{Generation, Segment};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::auth::Keys;
+use super::connection;
+use super::observer::Observer;
+use super::server::Server;
+use super::service::{Call, Service};
+use super::status::Code;
+use super::test_segment::segment;
+use super::version::Version;
+
+#[derive(Default)]
+struct Seen {
+    ended: RefCell<Vec<(Option<Call>, Code)>>,
+    panics: Cell<usize>,
+    over_aged: Cell<usize>,
+}
+
+impl Observer for Seen {
+    fn request_ended(&self, call: Option<Call>, code: Code, _: Duration) {
+        // Stands for a fault of ours on the request path.
+        assert!(call.is_some(), "no such method");
+        self.ended.borrow_mut().push((call, code));
+    }
+    fn stream_abandoned(&self) {}
+    fn stream_over_aged(&self) {
+        self.over_aged.set(self.over_aged.get() + 1);
+    }
+    fn connection_opened(&self) {}
+    fn connection_closed(&self) {}
+    fn panic_caught(&self, _: &str) {
+        self.panics.set(self.panics.get() + 1);
+    }
+}
+
+struct Rig {
+    server: Rc<Server>,
+    seen: Rc<Seen>,
+    listener: TcpListener,
+}
+
+impl Rig {
+    async fn serving(segment: Arc<Segment>) -> Self {
+        let seen = Rc::new(Seen::default());
+        let service = Service::new(Keys::new(["key"]));
+        let server = Rc::new(Server::new(
+            service,
+            Rc::clone(&seen) as Rc<_>,
+            Duration::ZERO,
+        ));
+        server.swap(Version::new(Generation(1), segment), Instant::now());
+        Self {
+            server,
+            seen,
+            listener: TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap(),
+        }
+    }
+
+    async fn client(&self) -> SendRequest<Bytes> {
+        let stream = TcpStream::connect(self.listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (accepted, _) = self.listener.accept().await.unwrap();
+        connection::serve(&self.server, accepted);
+        let (client, connection) = h2::client::handshake(stream).await.unwrap();
+        tokio::task::spawn_local(async move { connection.await.map_or_else(drop, |()| ()) });
+        client.ready().await.unwrap()
+    }
+}
+
+struct Answer {
+    headers: HeaderMap,
+    body: Vec<u8>,
+    trailers: HeaderMap,
+}
+
+impl Answer {
+    fn status(&self) -> &str {
+        let status = self
+            .trailers
+            .get("grpc-status")
+            .or(self.headers.get("grpc-status"));
+        status.unwrap().to_str().unwrap()
+    }
+}
+
+async fn call(
+    client: &mut SendRequest<Bytes>,
+    path: &str,
+    body: &'static [u8],
+) -> Result<Answer, h2::Error> {
+    let request = Request::post(format!("http://localhost{path}"))
+        .header("content-type", "application/grpc")
+        .header("x-avap-auth", "key")
+        .body(())
+        .unwrap();
+    let (response, mut send) = client.send_request(request, false)?;
+    send.send_data(Bytes::from_static(body), true)?;
+    let (head, mut body) = response.await?.into_parts();
+    let mut received = Vec::new();
+    while let Some(piece) = body.data().await {
+        let piece = piece?;
+        body.flow_control().release_capacity(piece.len())?;
+        received.extend_from_slice(&piece);
+    }
+    let trailers = body.trailers().await?.unwrap_or_default();
+    Ok(Answer {
+        headers: head.headers,
+        body: received,
+        trailers,
+    })
+}
+
+fn run(test: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder
+        .enable_all()
+        .build_local(tokio::runtime::LocalOptions::default())
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(Duration::from_secs(20), test)
+            .await
+            .unwrap();
+    });
+}
+
+const GET: &str = "/avap.DefinitionEngine/GetCommand";
+const SYNC: &str = "/avap.DefinitionEngine/SyncCatalog";
+
+#[test]
+fn small_and_large_replies_are_the_bytes_of_the_segment() {
+    run(async {
+        let large = "x".repeat(3_000_000);
+        let segment = segment(1, &[("if", "one"), ("large", &large)]);
+        let rig = Rig::serving(Arc::clone(&segment)).await;
+        let mut client = rig.client().await;
+        for (path, request, expected) in [
+            (
+                GET,
+                &b"\0\0\0\0\x04\x0a\x02if"[..],
+                segment.lookup(b"if").unwrap(),
+            ),
+            (
+                GET,
+                b"\0\0\0\0\x07\x0a\x05large",
+                segment.lookup(b"large").unwrap(),
+            ),
+            (SYNC, b"\0\0\0\0\0", segment.sync_body()),
+        ] {
+            let answer = call(&mut client, path, request).await.unwrap();
+            assert_eq!(answer.status(), "0");
+            assert_eq!(
+                answer.headers["avap-catalog-version"],
+                format!("1-{}", segment.digest())
+            );
+            assert_eq!(
+                answer.body[..5],
+                super::reply::prefix(expected.len()).unwrap()
+            );
+            assert!(
+                answer.body[5..] == *expected,
+                "{path}: {} bytes",
+                answer.body.len()
+            );
+        }
+        let missing = call(&mut client, GET, b"\0\0\0\0\x04\x0a\x02no")
+            .await
+            .unwrap();
+        assert_eq!((missing.status(), missing.body.len()), ("5", 0));
+        let ended: Vec<Code> = rig
+            .seen
+            .ended
+            .borrow()
+            .iter()
+            .map(|(_, code)| *code)
+            .collect();
+        assert_eq!(ended, [Code::Ok, Code::Ok, Code::Ok, Code::NotFound]);
+    });
+}
+
+#[test]
+fn a_panic_closes_its_connection_and_no_other() {
+    run(async {
+        let rig = Rig::serving(segment(1, &[("if", "one")])).await;
+        let (mut unlucky, mut lucky) = (rig.client().await, rig.client().await);
+        assert!(call(&mut unlucky, "/no.such/Method", b"").await.is_err());
+        assert_eq!(rig.seen.panics.get(), 1);
+        assert_eq!(
+            call(&mut lucky, GET, b"\0\0\0\0\x04\x0a\x02if")
+                .await
+                .unwrap()
+                .status(),
+            "0"
+        );
+    });
+}
+
+#[test]
+fn a_stalled_stream_is_refused_when_its_version_is_superseded() {
+    run(async {
+        let first = segment(1, &[("large", &"x".repeat(1_000_000))]);
+        let rig = Rig::serving(Arc::clone(&first)).await;
+        let mut client = rig.client().await;
+        let request = Request::post(format!("http://localhost{SYNC}"))
+            .header("content-type", "application/grpc")
+            .header("x-avap-auth", "key")
+            .body(())
+            .unwrap();
+        let (response, mut send) = client.send_request(request, false).unwrap();
+        send.send_data(Bytes::from_static(b"\0\0\0\0\0"), true)
+            .unwrap();
+        let mut stalled = response.await.unwrap().into_body();
+        assert_eq!(rig.server.leases.count(), 1);
+
+        let before = rig.server.swap(
+            Version::new(Generation(2), segment(2, &[("if", "two")])),
+            Instant::now(),
+        );
+        drop(before);
+        assert_eq!(rig.server.sweep(Instant::now()), 0);
+        let reset = loop {
+            match stalled.data().await {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => break error,
+                None => panic!("the stream ended as if it were complete"),
+            }
+        };
+        assert_eq!(reset.reason(), Some(h2::Reason::REFUSED_STREAM));
+        // Gives what it received back to the connection's window.
+        drop((stalled, send));
+        assert_eq!(
+            (rig.seen.over_aged.get(), Arc::strong_count(&first)),
+            (1, 1)
+        );
+        let answer = call(&mut client, GET, b"\0\0\0\0\x04\x0a\x02if").await;
+        assert!(
+            answer.is_ok_and(|answer| answer.status() == "0"),
+            "the connection lives on"
+        );
+    });
+}
+
+#[test]
+fn a_draining_connection_finishes_what_it_has_and_closes() {
+    run(async {
+        let rig = Rig::serving(segment(1, &[("if", "one")])).await;
+        let mut client = rig.client().await;
+        rig.server.begin_drain();
+        assert_eq!(
+            call(&mut client, GET, b"\0\0\0\0\x04\x0a\x02if")
+                .await
+                .unwrap()
+                .status(),
+            "0"
+        );
+        rig.server.end_connections();
+        rig.server.connections.emptied().await;
+        assert!(
+            call(&mut client, GET, b"\0\0\0\0\x04\x0a\x02if")
+                .await
+                .is_err()
+        );
+    });
+}

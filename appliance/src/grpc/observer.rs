@@ -1,0 +1,22 @@
+//! What the data plane reports to whoever counts and logs.
+
+use std::time::Duration;
+
+use super::service::Call;
+use super::status::Code;
+
+/// Called on the loop thread, often: implementations only add to counters.
+pub trait Observer {
+    /// A request ended. `call` is `None` when there is no such method.
+    fn request_ended(&self, call: Option<Call>, code: Code, elapsed: Duration);
+    /// A stream ended without a status: its client reset it or went away.
+    fn stream_abandoned(&self);
+    /// A stream held a superseded segment for too long and is being ended.
+    fn stream_over_aged(&self);
+    /// A connection was accepted.
+    fn connection_opened(&self);
+    /// It is gone.
+    fn connection_closed(&self);
+    /// A panic was caught; its connection is being closed.
+    fn panic_caught(&self, text: &str);
+}

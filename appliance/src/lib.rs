@@ -1,0 +1,24 @@
+//! The native half of the appliance: `appliance._native`.
+//!
+//! Python owns processes, configuration and people; what is here owns the request path
+//! (`worker`, `grpc`), gives the supervisor its hands on shared memory (`catalog`) and makes
+//! load for benchmarks (`load`).
+
+use pyo3::prelude::*;
+
+mod catalog;
+pub mod grpc;
+mod load;
+pub mod worker;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// `appliance._native`.
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    catalog::register(module)?;
+    worker::register(module)?;
+    load::register(module)?;
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! A thread beside the loop that maps and unmaps segments: both touch every page, which would
+//! stop requests for as long as that takes (about 50 ms a GB).
+
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+use rustix::thread::CpuSet;
+use shm_catalog::{Announcement, OpenError, Segment};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A segment that was asked for.
+pub struct Mapped {
+    pub announcement: Announcement,
+    pub result: Result<Segment, MapError>,
+    /// From the order to the last page.
+    pub elapsed: Duration,
+}
+
+/// Why it could not be mapped.
+#[derive(Debug)]
+pub enum MapError {
+    /// Retired meanwhile.
+    Gone,
+    /// Anything else, in words.
+    Failed(String),
+}
+
+enum Job {
+    Map {
+        name: String,
+        announcement: Announcement,
+        ordered: Instant,
+    },
+    Unmap(Arc<Segment>),
+}
+
+/// Orders to the thread. It ends when this is dropped.
+pub struct Mapper(Sender<Job>);
+
+impl Mapper {
+    /// Starts the thread. It runs on `cores`, not on the one that the loop is pinned to, and
+    /// answers into `mapped`.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(cores: Option<CpuSet>, mapped: UnboundedSender<Mapped>) -> io::Result<Self> {
+        let (sender, jobs) = channel();
+        std::thread::Builder::new()
+            .name("avap-mapper".to_owned())
+            .spawn(move || {
+                if let Some(cores) = cores {
+                    // Refused: it shares the loop's core, which costs latency during a swap and
+                    // nothing else.
+                    let _ = rustix::thread::sched_setaffinity(None, &cores);
+                }
+                work(&jobs, &mapped);
+            })?;
+        Ok(Self(sender))
+    }
+
+    /// Maps the announced segment and makes all its pages present.
+    pub fn map(&self, name: String, announcement: Announcement) {
+        self.order(Job::Map {
+            name,
+            announcement,
+            ordered: Instant::now(),
+        });
+    }
+
+    /// Gives up a segment; the mapping goes if this was the last holder.
+    pub fn unmap(&self, segment: Arc<Segment>) {
+        self.order(Job::Unmap(segment));
+    }
+
+    fn order(&self, job: Job) {
+        // The thread catches panics and ends after this sender only.
+        let _ = self.0.send(job);
+    }
+}
+
+fn work(jobs: &Receiver<Job>, mapped: &UnboundedSender<Mapped>) {
+    for job in jobs {
+        match job {
+            Job::Map {
+                name,
+                announcement,
+                ordered,
+            } => {
+                let result =
+                    panic::catch_unwind(AssertUnwindSafe(|| map(&name))).unwrap_or_else(|_| {
+                        Err(MapError::Failed(format!(
+                            "segment {name}: mapping it panicked"
+                        )))
+                    });
+                if mapped
+                    .send(Mapped {
+                        announcement,
+                        result,
+                        elapsed: ordered.elapsed(),
+                    })
+                    .is_err()
+                {
+                    return;
+                }
+            }
+            Job::Unmap(segment) => drop(segment),
+        }
+    }
+}
+
+fn map(name: &str) -> Result<Segment, MapError> {
+    let segment = Segment::open(name).map_err(|error| match error {
+        OpenError::Gone(_) => MapError::Gone,
+        error => MapError::Failed(error.to_string()),
+    })?;
+    segment.prefault();
+    Ok(segment)
+}
