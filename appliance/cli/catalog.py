@@ -1,0 +1,96 @@
+"""`avap catalog list | rollback | unpin`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from appliance.cli import options
+from appliance.cli.connecting import STATUS_TIMEOUT_S, Admin, find_state_dir
+from appliance.cli.output import ago, plain, print_json, print_table, size
+
+ROLLBACK_EPILOG = """\b
+Examples:
+  avap catalog rollback                  to the version before this one
+  avap catalog rollback --to 41          to the content that was generation 41
+  avap catalog rollback --to 9f3c        to the digest that begins like this
+
+The old content is announced under a new generation and pinned: what the source says is not announced
+until `avap catalog unpin`, also over restarts.
+"""
+ROLLBACK_TIMEOUT_S = 60.0
+UNPIN_TIMEOUT_S = 600.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the tree."""
+    group = typer.Typer(help="Versions of the catalogue: list them, go back to one, follow the source again.",
+                        no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
+    group.command("list")(list_versions)
+    group.command("rollback", epilog=ROLLBACK_EPILOG)(rollback)
+    group.command("unpin")(unpin)
+    app.add_typer(group, name="catalog")
+
+
+def list_versions(
+    config: options.ConfigFile = None, state_dir: options.StateDir = None, json: options.Json = False
+) -> None:
+    """List the versions that can be announced again, newest first."""
+    from appliance.pb import admin_pb2
+
+    with Admin(find_state_dir(config, state_dir)) as admin:
+        reply = admin.ask(admin.stub.ListVersions, admin_pb2.ListVersionsRequest(), STATUS_TIMEOUT_S)
+    if json:
+        print_json(plain(reply)["versions"])
+        return
+    rows = [
+        (
+            str(version.generation),
+            version.digest,
+            str(version.commands),
+            size(version.bytes),
+            version.origin,
+            ago(version.announced_at_ms),
+            " ".join(word for word, holds in (("current", version.current), ("pinned", version.pinned)) if holds),
+        )
+        for version in reply.versions
+    ]
+    print_table(
+        ("generation", "digest", "commands", "size", "origin", "announced", "state"),
+        rows,
+        colours={"current": "green", "current pinned": "yellow"},
+    )
+
+
+def rollback(
+    config: options.ConfigFile = None,
+    state_dir: options.StateDir = None,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="GENERATION|DIGEST", help="Which version; by default the one before the current."),
+    ] = "",
+    json: options.Json = False,
+) -> None:
+    """Serve an older version again, and stay with it."""
+    from appliance.pb import admin_pb2
+
+    with Admin(find_state_dir(config, state_dir)) as admin:
+        reply = admin.ask(admin.stub.Rollback, admin_pb2.RollbackRequest(to=to.strip()), ROLLBACK_TIMEOUT_S)
+    if json:
+        print_json(plain(reply))
+        return
+    typer.echo(f"generation {reply.generation}, {reply.commands} commands, digest {reply.digest}")
+    typer.echo("pinned; `avap catalog unpin` follows the source again")
+
+
+def unpin(config: options.ConfigFile = None, state_dir: options.StateDir = None, json: options.Json = False) -> None:
+    """End a pin: what the source says is announced again, from now on."""
+    from appliance.pb import admin_pb2
+
+    with Admin(find_state_dir(config, state_dir)) as admin:
+        reply = admin.ask(admin.stub.Unpin, admin_pb2.UnpinRequest(), UNPIN_TIMEOUT_S)
+    if json:
+        print_json(plain(reply))
+    else:
+        typer.echo("the pin is ended; the source is followed again" if reply.was_pinned else "nothing was pinned")
