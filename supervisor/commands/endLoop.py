@@ -1,0 +1,7 @@
+# /// command
+# description = "Close the innermost block."
+# type = "function"
+# interface = []
+# ///
+# A marker for the script's parser: it closes the innermost open block, as end() does. Run as a command it does nothing.
+pass

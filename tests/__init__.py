@@ -1,0 +1,1 @@
+"""Tests of what crosses a border: the whole appliance, its faults, foreign clients."""
