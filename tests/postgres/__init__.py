@@ -1,0 +1,1 @@
+"""The source `postgres` and `avap db` against a real server."""
