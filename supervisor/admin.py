@@ -1,0 +1,95 @@
+"""The admin service on the unix socket of the state directory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import grpc
+
+from appliance.errors import NotFoundError
+from appliance.pb import admin_pb2, admin_pb2_grpc
+from supervisor.version import Rejected
+
+if TYPE_CHECKING:
+    from supervisor.supervisor import Supervisor
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AdminService(admin_pb2_grpc.AdminServicer):
+    """Answers the `avap` command."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        """Speaks for `supervisor`."""
+        self._supervisor = supervisor
+
+    async def Status(self, request: admin_pb2.StatusRequest, context: Context) -> admin_pb2.StatusReply:  # noqa: N802
+        """All that an operator asks first."""
+        return self._supervisor.status()
+
+    async def Reload(self, request: admin_pb2.ReloadRequest, context: Context) -> admin_pb2.ReloadReply:  # noqa: N802
+        """Hydrate now and tell what came of it."""
+        outcome = await self._supervisor.refresh.look(force=request.force, only_if_changed=False)
+        current = self._supervisor.publisher.current
+        return admin_pb2.ReloadReply(
+            outcome=outcome.outcome,
+            message=outcome.message,
+            generation=current.generation if current else 0,
+            digest=current.digest if current else "",
+            commands=current.commands if current else 0,
+        )
+
+    async def ListVersions(  # noqa: N802
+        self, request: admin_pb2.ListVersionsRequest, context: Context
+    ) -> admin_pb2.ListVersionsReply:
+        """The versions still in shared memory, newest announcement first."""
+        publisher = self._supervisor.publisher
+        return admin_pb2.ListVersionsReply(
+            versions=[
+                admin_pb2.Version(
+                    generation=version.generation,
+                    digest=version.digest,
+                    commands=version.commands,
+                    bytes=version.bytes,
+                    created_at_ms=version.created_at_ms,
+                    announced_at_ms=version.announced_at_ms,
+                    origin=version.origin,
+                    current=version is publisher.current,
+                    pinned=version is publisher.current and publisher.pinned,
+                )
+                for version in reversed(publisher.versions)
+            ]
+        )
+
+    async def Rollback(self, request: admin_pb2.RollbackRequest, context: Context) -> admin_pb2.RollbackReply:  # noqa: N802
+        """Announce an older version under a new generation, and keep to it."""
+        try:
+            version = await self._supervisor.refresh.rollback(request.to)
+        except NotFoundError as error:
+            await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
+        except Rejected as rejected:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(rejected))
+        return admin_pb2.RollbackReply(generation=version.generation, digest=version.digest, commands=version.commands)
+
+    async def Unpin(self, request: admin_pb2.UnpinRequest, context: Context) -> admin_pb2.UnpinReply:  # noqa: N802
+        """Follow the source again, from now on."""
+        try:
+            was_pinned = await self._supervisor.refresh.unpin()
+        except Rejected as rejected:
+            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(rejected))
+        if was_pinned:
+            await self._supervisor.refresh.look(force=False, only_if_changed=False)
+        return admin_pb2.UnpinReply(was_pinned=was_pinned)
+
+
+async def serve(supervisor: Supervisor) -> grpc.aio.Server:
+    """Listen on `admin.sock`, which only the owner may open."""
+    path = supervisor.state_directory.admin_socket
+    path.unlink(missing_ok=True)  # of a killed predecessor: we hold the lock
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    admin_pb2_grpc.add_AdminServicer_to_server(AdminService(supervisor), server)  # type: ignore[no-untyped-call]
+    server.add_insecure_port(f"unix:{quote(str(path))}")  # gRPC percent-decodes the path
+    await server.start()
+    path.chmod(0o600)
+    return server

@@ -1,0 +1,121 @@
+"""From a source's rows to a verified segment: gate, build, verify (the first steps of a version's life).
+
+Runs in a thread of its own: reading and building release the interpreter lock, and the supervisor's loop goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from appliance._native import BuildReport, LimitError, NoRoomError, Segment, SegmentBuilder, SegmentError
+
+from appliance.errors import OsRefusedError
+from appliance.logging import Logger
+from supervisor.ledger import Ledger
+from supervisor.shared_memory import SharedMemoryArea
+from supervisor.sources import Source
+from supervisor.version import Rejected, Version
+
+FIRST_BYTES = 4096  # the builder grows the segment as rows arrive
+REASONS_LOGGED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a version must be like to be announced."""
+
+    wire: str
+    signing_key: bytes | None
+    max_shrink: float  # 0.5: half of the commands may vanish at once
+    max_bytes: int
+    reserve_bytes: int  # left free in /dev/shm, memory and cgroup
+
+
+def hydrate(
+    source: Source,
+    area: SharedMemoryArea,
+    ledger: Ledger,
+    gate: Gate,
+    current: Version | None,
+    log: Logger,
+    *,
+    force: bool,
+) -> Version | None:
+    """Read `source` into a new segment; None when it holds what `current` holds.
+
+    `force` lets any number of commands vanish. Raises Rejected and SourceError; nothing is left behind then.
+    """
+    segment_id = ledger.next_segment_id()
+    try:
+        name = area.create(str(segment_id), FIRST_BYTES)
+    except OsRefusedError as error:
+        raise Rejected("no_room", str(error)) from error
+    try:
+        report = _build(source, name, segment_id, gate)
+        _log_rows(report, log)
+        _check(report, gate, current, force=force)
+        if current is not None and report.digest == current.digest:
+            area.unlink(str(segment_id))
+            return None
+        _verify(name)
+    except BaseException:
+        area.unlink(str(segment_id))
+        raise
+    return Version(
+        segment_id, name, report.digest, report.commands, report.bytes, time.time_ns() // 1_000_000, source.name,
+        duplicates=report.duplicates, bad_rows=report.bad_rows,
+    )  # fmt: skip
+
+
+def _build(source: Source, name: str, segment_id: int, gate: Gate) -> BuildReport:
+    try:
+        builder = SegmentBuilder(name, segment_id, gate.wire, gate.signing_key, gate.reserve_bytes, gate.max_bytes)
+        try:
+            source.hydrate(builder)
+            return builder.finish()
+        except BaseException:
+            builder.abandon()
+            raise
+    except NoRoomError as error:
+        raise Rejected("no_room", str(error)) from error
+    except LimitError as error:
+        raise Rejected("too_large", str(error)) from error
+    except SegmentError as error:
+        raise Rejected("verify", str(error)) from error
+
+
+def _check(report: BuildReport, gate: Gate, current: Version | None, *, force: bool) -> None:
+    if report.commands == 0:
+        raise Rejected(
+            "empty", "the source holds no command; load the packaged ones with `avap db seed`, or fill the table"
+        )
+    if current is None or force:
+        return
+    least = current.commands * (1 - gate.max_shrink)
+    if report.commands < least:
+        raise Rejected(
+            "shrink",
+            f"the source fell from {current.commands} to {report.commands} commands, more than catalog.max_shrink = "
+            f"{gate.max_shrink} allows; if that is meant, run `avap reload --force`",
+        )
+
+
+def _verify(name: str) -> None:
+    try:
+        segment = Segment.open(name)
+        try:
+            segment.verify()
+        finally:
+            segment.close()
+    except SegmentError as error:
+        raise Rejected("verify", f"the new segment does not verify, which is our fault: {error}") from error
+
+
+def _log_rows(report: BuildReport, log: Logger) -> None:
+    if report.duplicates:
+        log.warning("Duplicate Names", count=report.duplicates, names=report.duplicate_names[:REASONS_LOGGED],
+                    kept="the row with the highest id")  # fmt: skip
+    if report.bad_rows:
+        rows = [{"id": row, "reason": reason} for row, reason in report.bad_row_reasons[:REASONS_LOGGED]]
+        log.warning("Rows Left Out", count=report.bad_rows, rows=rows)

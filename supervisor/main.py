@@ -1,0 +1,89 @@
+"""Entry of `avap serve`: from checked settings to a running supervisor."""
+
+from __future__ import annotations
+
+import os
+
+import uvloop
+
+from appliance.config import SETTINGS, Keys, Loaded, load_keys, read_signing_keys, secret_values
+from appliance.errors import AvapError
+from appliance.logging import Logger, capture_stdlib
+from supervisor.sources import Source
+from supervisor.sources.embedded import EmbeddedSource, LeftOut
+from supervisor.state_directory import StateDirectory
+from supervisor.supervisor import Supervisor
+
+
+def run(loaded: Loaded, *, welcome: bool) -> int:
+    """Serve until told to stop; returns 0 then. Raises AvapError when it cannot start.
+
+    `welcome` prints, once it serves, what it serves and what to try first.
+    """
+    settings = loaded.settings
+    _forget_secrets()
+    state_directory = StateDirectory(settings.state_dir)
+    log = Logger(level=settings.log.level)
+    capture_stdlib(log)
+    try:
+        keys = load_keys(settings, state_directory.path, loaded.sources)
+        log.protect(secret_values(settings, keys))
+        for warning in (*loaded.warnings, *keys.warnings):
+            log.warning("Configuration Warning", warning=warning)
+        signing_keys = read_signing_keys(settings)
+        supervisor = Supervisor(
+            loaded,
+            keys,
+            state_directory,
+            _open_source(loaded, log),
+            signing_keys[0] if signing_keys else None,
+            log,
+            reload_config=lambda: _reload(loaded, state_directory),
+            show_welcome=welcome,
+        )
+        _run(supervisor)
+    finally:
+        log.close()
+        state_directory.close()
+    return 0
+
+
+def _forget_secrets() -> None:
+    """Keep the secrets that the settings have taken from the environment out of our children's."""
+    for setting in SETTINGS:
+        for name in setting.environment if setting.secret else ():
+            os.environ.pop(name, None)
+
+
+def _run(supervisor: Supervisor) -> None:
+    try:
+        uvloop.run(supervisor.run())
+    except* AvapError as group:  # one task's failure ends the others
+        raise _first(group) from None
+
+
+def _first(group: BaseExceptionGroup[AvapError]) -> AvapError:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _reload(loaded: Loaded, state_directory: StateDirectory) -> tuple[Loaded, Keys]:
+    again = loaded.reload()
+    return again, load_keys(again.settings, state_directory.path, again.sources)
+
+
+def _open_source(loaded: Loaded, log: Logger) -> Source:
+    settings = loaded.settings
+    if settings.database.url is not None:
+        from supervisor.sources.postgres import PostgresSource  # psycopg only where it is used
+
+        return PostgresSource(
+            settings.database.url.get_secret_value(),
+            settings.database.connect_timeout_s,
+            settings.database.stall_timeout_s,
+        )
+
+    def tell(left_out: tuple[LeftOut, ...]) -> None:
+        log.warning("Command Files Left Out", files=[{"path": one.path, "reason": one.reason} for one in left_out])
+
+    return EmbeddedSource(settings.catalog.dir, tell)

@@ -1,0 +1,81 @@
+"""Listening sockets. They belong to the supervisor: a worker that dies takes no queued connection with it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import cast
+
+from appliance.errors import OsRefusedError, PortTakenError
+
+Address = tuple[str, int] | tuple[str, int, int, int]
+
+BACKLOG = 4096  # the kernel caps it at net.core.somaxconn
+
+
+def listen_group(host: str, port: int, count: int) -> list[socket.socket]:
+    """Open `count` SO_REUSEPORT sockets on one address; `port` 0 takes any free one.
+
+    A socket without SO_REUSEPORT is bound first, because the kernel would share the port silently with a foreign
+    group of the same user (socket(7)). Raises PortTakenError, OsRefusedError.
+    """
+    family, address = _resolve(host, port)
+    with _open(family) as probe:
+        _bind(probe, address, host, port)
+        if port == 0:
+            address = probe.getsockname()
+    group: list[socket.socket] = []
+    try:
+        for _ in range(count):
+            listener = _open(family)
+            group.append(listener)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            _bind(listener, address, host, port)
+            listener.listen(BACKLOG)
+            listener.setblocking(False)
+    except BaseException:
+        for listener in group:
+            listener.close()
+        raise
+    return group
+
+
+def address_text(listener: socket.socket) -> str:
+    """`host:port` of a socket, IPv6 in brackets."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _resolve(host: str, port: int) -> tuple[socket.AddressFamily, Address]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise OsRefusedError(
+            f"cannot resolve the address to bind, {host!r}: {error.strerror}; check AVAP_BIND"
+        ) from error
+    family, _, _, _, address = found[0]
+    return family, cast("Address", address)
+
+
+def _open(family: socket.AddressFamily) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections in TIME_WAIT do not hold the port
+    return listener
+
+
+def _bind(listener: socket.socket, address: Address, host: str, port: int) -> None:
+    try:
+        listener.bind(address)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTakenError(
+                f"port {port} on {host} is taken by another process; "
+                f"find it with `ss -ltnp 'sport = :{port}'`, or set another PORT"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise OsRefusedError(f"this user may not bind port {port} on {host}; use a port from 1024 up") from error
+        raise OsRefusedError(
+            f"cannot bind {host}:{port}: {os.strerror(error.errno or 0)}; check AVAP_BIND and PORT"
+        ) from error

@@ -1,0 +1,35 @@
+"""One content of the whole catalogue, held in one segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class Rejected(Exception):  # noqa: N818 - an outcome, not a fault
+    """A version was refused and the current one stays.
+
+    `reason` is the label of `avap_catalog_rejected_total`: `empty`, `shrink`, `too_large`, `no_room`, `verify` or
+    `state`.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        """`message` says what to do."""
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Version:
+    """A verified segment. Times are milliseconds since the epoch."""
+
+    segment_id: int
+    segment_name: str
+    digest: str  # 32 hex digits
+    commands: int
+    bytes: int
+    created_at_ms: int
+    origin: str  # "embedded", "postgres" or "snapshot"
+    generation: int = 0  # of its latest announcement; 0: never announced
+    announced_at_ms: int = 0
+    duplicates: int = 0
+    bad_rows: int = 0
