@@ -1,0 +1,1 @@
+"""The units under systemd's own tools: nothing is installed or started."""
