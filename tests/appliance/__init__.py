@@ -1,0 +1,1 @@
+"""The whole appliance: real processes, real clients, real faults."""
