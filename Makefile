@@ -69,7 +69,7 @@ test-loom: ## The announcement protocol under every interleaving (loom)
 
 .PHONY: soak
 soak: $(VENV)/.dev build ## A million calls a client (long)
-	SOAK_CALLS=1000000 $(BIN)/python -m pytest tests/clients --timeout=7200
+	SOAK_CALLS=1000000 $(BIN)/python -m pytest tests/appliance/test_foreign_clients.py -k mixed --timeout=20000
 
 .PHONY: format
 format: $(VENV)/.dev ## Rewrite sources in the house's format

@@ -37,6 +37,7 @@ def nobody() -> Iterator[str]:
         ("{'a': '2'}", '{"X-Test": "no"}', ECHO | {"args": {"a": "2"}, "x_test": "no"}),
         ("text", "broken {", ECHO | {"args": {"c": "3"}}),
         ("null", "empty", ECHO),
+        ({"a": "4"}, {"X-Test": "5"}, ECHO | {"args": {"a": "4"}, "x_test": "5"}),
         (" q ", "apostrophe", ECHO | {"args": {"a": "1", "b": "x y"}, "x_test": "it's"}),
     ],
 )
@@ -125,6 +126,10 @@ def sent_raw(text: str) -> dict[str, Any]:
         ("ñ€", sent_raw("ñ€")),
         ("", sent_raw("")),
         ("list", sent_raw("['a']")),
+        (5, sent_raw("5")),
+        (["b"], sent_raw("['b']")),
+        ({"k": "v"}, sent_json({"k": "v"})),
+        (" d ", sent_json({"name": "Ann"})),
         ("null", sent_raw("")),
     ],
 )
