@@ -83,6 +83,10 @@ format: $(VENV)/.dev ## Rewrite sources in the house's format
 proto: $(VENV)/.dev ## Generate appliance/pb from proto/
 	$(BIN)/python proto/generate.py
 
+.PHONY: lock
+lock: ## Pin the newest Python dependencies that pyproject.toml allows
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python requirements.py build/lock/bin/python
 
 .PHONY: clean
 clean: ## Remove everything that was built
