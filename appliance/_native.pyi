@@ -1,6 +1,7 @@
 """The native half of the appliance, as Python sees it."""
 
 import builtins
+from collections.abc import Callable
 from os import PathLike
 from types import TracebackType
 from typing import ClassVar, Literal, Self, TypedDict, final
@@ -266,4 +267,11 @@ def run_load(plan: str) -> str:
     """Make load as the JSON `plan` says (bench/src/plan.rs) and return the report as JSON (bench/src/report.rs).
 
     A signal's exception ends the run and is raised. Raises ValueError for a plan that cannot be run and OSError.
+    """
+
+def run_worker(control_fd: int, name_process: Callable[[int], object]) -> int:
+    """Runs a worker under the orders of ``control_fd`` until it has drained or its supervisor is gone.
+
+    ``name_process`` is called once with the worker's slot. Returns the exit code of the process: 0, 71 when the
+    system refused something, 78 for orders that cannot be followed.
     """

@@ -48,7 +48,8 @@ class WorkerCollector(Collector):
             families[family.name] = kind(name, family.help, labels=family.labels)
         buckets: dict[tuple[str, tuple[str, ...]], list[tuple[str, float]]] = {}
         sums: dict[tuple[str, tuple[str, ...]], float] = {}
-        for name, labels, value in self._slots.samples():
+        for name, values, value in self._slots.samples():
+            labels = tuple(values)
             if name in families:
                 families[name].add_metric(labels, value)  # type: ignore[attr-defined]
             elif name.endswith("_bucket"):

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Literal
 
-from appliance._native import ANNOUNCE_BYTES, SLOT_BYTES, Announcer, WorkerSlots
+from appliance._native import Announcer, SegmentError, WorkerSlots
 from google.protobuf.json_format import MessageToDict
 
 from appliance.config import Keys, Loaded, Settings
@@ -134,12 +134,12 @@ class Supervisor:
         listeners = listen_group(settings.bind, settings.grpc.port, settings.grpc.workers)
         self.grpc_address = address_text(listeners[0])
         pages = 2 * len(listeners)
-        announce_name = area.create("announce", ANNOUNCE_BYTES)
-        self._slots_name = area.create("slots", pages * SLOT_BYTES)
+        announce_name = area.create("announce", Announcer.ANNOUNCE_BYTES)
+        self._slots_name = area.create("slots", pages * WorkerSlots.SLOT_BYTES)
         try:
             announcer = Announcer(announce_name)
             self.slots = WorkerSlots(self._slots_name, pages)
-        except OSError as error:
+        except SegmentError as error:
             raise OsRefusedError(
                 f"no room for the control pages in /dev/shm ({error}); free some space there or make it larger"
             ) from error

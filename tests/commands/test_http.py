@@ -126,7 +126,7 @@ def sent_raw(text: str) -> dict[str, Any]:
         ("ñ€", sent_raw("ñ€")),
         ("", sent_raw("")),
         ("list", sent_raw("['a']")),
-        (5, sent_raw("5")),
+        (5, sent_json(5) | {"ctype": None}),
         (["b"], sent_raw("['b']")),
         ({"k": "v"}, sent_json({"k": "v"})),
         (" d ", sent_json({"name": "Ann"})),

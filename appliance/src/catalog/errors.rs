@@ -13,30 +13,35 @@ use shm_catalog::verify::VerifyError;
 use shm_catalog::{BuildError, OpenError};
 
 create_exception!(
-    _native,
+    appliance._native,
     SegmentError,
     PyException,
     "The arena refuses; `code` says why."
 );
 create_exception!(
-    _native,
+    appliance._native,
     NoRoomError,
     SegmentError,
     "This host has no room for the segment."
 );
 create_exception!(
-    _native,
+    appliance._native,
     LimitError,
     SegmentError,
     "The catalogue is over its size limit."
 );
 create_exception!(
-    _native,
+    appliance._native,
     SnapshotError,
     SegmentError,
     "There is no snapshot to write or to start from."
 );
-create_exception!(_native, GoneError, SegmentError, "The segment was retired.");
+create_exception!(
+    appliance._native,
+    GoneError,
+    SegmentError,
+    "The segment was retired."
+);
 
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
