@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-RUST_SOURCES := $(shell find shm_catalog appliance -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find shm_catalog appliance bench -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 PROTO_SOURCES := $(wildcard proto/*.proto)
 
 .PHONY: help
@@ -76,6 +76,22 @@ format: $(VENV)/.dev ## Rewrite sources in the house's format
 	cargo fmt --all
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# ---- benchmarks --------------------------------------------------------------------------------
+
+BENCH_JSON = $(if $(JSON),--json $(JSON))
+
+.PHONY: bench
+bench: $(VENV)/.dev build ## Cost and latency of a request, cost of a sync (JSON=file keeps the figures)
+	$(BIN)/python -m bench.serving $(BENCH_JSON)
+
+.PHONY: bench-swap
+bench-swap: $(VENV)/.dev build ## What swaps of 100,000 commands do to requests
+	$(BIN)/python -m bench.swap $(BENCH_JSON)
+
+.PHONY: bench-hydration
+bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million rows
+	$(BIN)/python -m bench.hydration $(BENCH_JSON)
 
 # ---- upkeep ------------------------------------------------------------------------------------
 

@@ -21,3 +21,9 @@ def wait_until(predicate: Callable[[], Value], timeout_s: float, what: str) -> V
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {timeout_s} s in vain for: {what} (last seen: {value!r})")
         time.sleep(STEP_S)
+
+
+def wait_until_grown(number: Callable[[], float], by: float, what: str, timeout_s: float = 60) -> None:
+    """Wait until `number` is more than `by` above what it is now. Raises as `wait_until`."""
+    before = number()
+    wait_until(lambda: number() > before + by, timeout_s, what)

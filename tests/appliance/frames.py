@@ -104,7 +104,7 @@ class RawConnection:
         body = b""
         for event in self.events:
             if isinstance(event, h2.events.ResponseReceived | h2.events.TrailersReceived) and event.stream_id == stream:
-                fields.update(dict(event.headers))
+                fields.update({str(name): str(value) for name, value in event.headers})
             elif isinstance(event, h2.events.DataReceived) and event.stream_id == stream:
                 body += event.data
             elif isinstance(event, h2.events.StreamReset) and event.stream_id == stream:
@@ -113,7 +113,7 @@ class RawConnection:
 
     def call(self, path: str, key: str | None, message: bytes = b"", **extra: str) -> tuple[dict[str, str], bytes]:
         """A whole call."""
-        return self.reply(self.request(path, key, message, **extra))
+        return self.reply(self.request(path, key, message, compressed=0, **extra))
 
     def close(self) -> None:
         """Close without a word."""

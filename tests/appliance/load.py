@@ -31,11 +31,17 @@ def open_channel(address: str, *extra: tuple[str, object]) -> grpc.Channel:
 
 def get_raw(channel: grpc.Channel, name: str, key: str | None = KEY, timeout: float = 10) -> tuple[bytes, str]:
     """GetCommand as bytes, and its `avap-catalog-version`. Raises grpc.RpcError."""
-    call = channel.unary_unary(GET)
-    metadata = [("x-avap-auth", key)] if key is not None else []
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(GET)
+    metadata = (("x-avap-auth", key),) if key is not None else ()
     request = avap_pb2.CommandRequest(name=name).SerializeToString()
     reply, done = call.with_call(request, metadata=metadata, timeout=timeout, wait_for_ready=True)
-    return reply, dict(done.initial_metadata())["avap-catalog-version"]
+    return reply, str(dict(done.initial_metadata())["avap-catalog-version"])
+
+
+def sync_raw(channel: grpc.Channel, timeout: float = 30) -> bytes:
+    """SyncCatalog as bytes. Raises grpc.RpcError."""
+    call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(SYNC)
+    return call(b"", metadata=(("x-avap-auth", KEY),), timeout=timeout)
 
 
 @dataclass

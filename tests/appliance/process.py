@@ -109,15 +109,17 @@ class Appliance:
         """The admin service."""
         if self._channel is None:
             self._channel = grpc.insecure_channel(f"unix:{self.state_dir.resolve()}/admin.sock")
-        return admin_pb2_grpc.AdminStub(self._channel)
+        return admin_pb2_grpc.AdminStub(self._channel)  # type: ignore[no-untyped-call]
 
     def status(self) -> admin_pb2.StatusReply:
         """Ask for the status."""
-        return self.admin.Status(admin_pb2.StatusRequest(), timeout=10)
+        reply: admin_pb2.StatusReply = self.admin.Status(admin_pb2.StatusRequest(), timeout=10)
+        return reply
 
     def reload(self, *, force: bool = False) -> admin_pb2.ReloadReply:
         """Hydrate now."""
-        return self.admin.Reload(admin_pb2.ReloadRequest(force=force), timeout=120)
+        reply: admin_pb2.ReloadReply = self.admin.Reload(admin_pb2.ReloadRequest(force=force), timeout=120)
+        return reply
 
     def metrics(self) -> dict[str, float]:
         """Scrape: `name{labels}` to value."""

@@ -101,6 +101,11 @@ def good_rows(site: Site) -> None:
     database.seed(site.server.url(database=site.name), 5.0)
 
 
+def change_password(site: Site) -> None:
+    site.server.set_password(USER, "another-password")
+    site.server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{USER}'")
+
+
 FAULTS = {
     "stopped": Fault(stop, start, "unreachable"),
     "refused": Fault(lambda s: s.proxy.switch("refuse"), lambda s: s.proxy.switch("pass"), "unreachable"),
@@ -111,7 +116,7 @@ FAULTS = {
     "table_dropped": Fault(lambda s: s.execute(f"DROP TABLE {TABLE}"), lambda s: s.fill(), "no_table"),
     "bad_rows": Fault(bad_rows, good_rows, "empty", rejected=True),
     "password_changed": Fault(
-        lambda s: (s.server.set_password(USER, "another-password"), kill_sessions(s)),
+        change_password,
         lambda s: s.server.set_password(USER, PASSWORD),
         "auth",
     ),
@@ -121,10 +126,6 @@ FAULTS = {
         "query",
     ),
 }
-
-
-def kill_sessions(site: Site) -> None:
-    site.server.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{USER}'")
 
 
 def noticed(appliance: Appliance, fault: Fault) -> bool:

@@ -12,8 +12,8 @@ import socket
 from pathlib import Path
 
 import pytest
-from appliance._native import snapshot_probe
 
+from appliance._native import snapshot_probe
 from tests.appliance.catalog import write_version
 from tests.appliance.load import get_raw, open_channel
 from tests.appliance.process import AVAP, KEY, Appliance, serving

@@ -202,5 +202,5 @@ def test_clients_of_a_killed_supervisor_get_an_error_and_no_silence(tmp_path: Pa
         appliance.wait()
         wait_until(lambda: not all_processes(appliance), GONE_WITHIN_S, "every process to be gone")
         with pytest.raises(grpc.RpcError) as caught:
-            channel.unary_unary(GET)(ADD_VAR, metadata=[("x-avap-auth", KEY)], timeout=2)
+            get_raw(channel, "addVar", timeout=2)
         assert caught.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import grpc
+
 from tests.appliance.catalog import embedded_names, record, sync_body, write_version
 from tests.appliance.frames import RawConnection
-from tests.appliance.load import SYNC, Load, open_channel
+from tests.appliance.load import SYNC, Load, get_raw, open_channel, sync_raw
 from tests.appliance.process import KEY, serving
-from tests.waiting import wait_until
+from tests.waiting import wait_until, wait_until_grown
 
 SWAPS = 200
 STALLED_READERS = 20
@@ -26,17 +28,16 @@ def test_two_hundred_swaps_under_load_lose_and_mix_nothing(tmp_path: Path) -> No
         versions[appliance.status().catalog.digest] = records
         with Load(appliance.grpc_address, versions, names, connections=4) as load:
             for number in range(1, SWAPS + 1):
-                before = load.calls
                 records = write_version(folder, number, names)
                 reply = appliance.reload()
                 assert reply.outcome == "announced", reply
                 versions[reply.digest] = records
-                wait_until(lambda before=before: load.calls > before + 10, 30, "load to flow through the swap")
+                wait_until_grown(lambda: load.calls, 10, "load to flow through the swap")
         load.check()
         assert load.failures == []
         assert len(versions) == SWAPS + 1
         with open_channel(appliance.grpc_address) as channel:
-            body = channel.unary_unary(SYNC)(b"", metadata=[("x-avap-auth", KEY)], timeout=30)
+            body = sync_raw(channel)
         assert body == sync_body({name: records[name] for name in sorted(records, key=str.encode)})
         assert len(appliance.shared_memory()) == 2 + 4  # announcement, slots; keep_generations 3 and the current one
 
@@ -124,8 +125,6 @@ def test_an_edit_in_the_folder_is_served_without_being_asked_for(tmp_path: Path)
         assert records["mine"] == record("mine", "# mine of version 2\n\n")
 
 
-def get(channel, name: str) -> bytes:
+def get(channel: grpc.Channel, name: str) -> bytes:
     """One record."""
-    from tests.appliance.load import get_raw
-
     return get_raw(channel, name)[0]
