@@ -79,7 +79,7 @@ pub const METRICS: &[Metric] = &[
     Metric {
         family: "avap_request_duration_seconds",
         kind: Kind::Histogram,
-        help: "From the first byte of a request read to its reply handed to the kernel",
+        help: "From a request's headers to the last of its reply queued on its connection",
         labels: &["method"],
         place: Place::HistogramByMethod(offset_of!(Counters, latency) / 8),
     },

@@ -336,7 +336,7 @@ impl WorkerSlot {
         add(&self.page.counters.swaps_total, 1);
     }
 
-    /// A request ended, `elapsed` after its first byte was read.
+    /// A request ended, `elapsed` after its headers were read.
     pub fn count_request(&self, method: Method, status: Status, elapsed: Duration) {
         let elapsed_ns = nanoseconds(elapsed);
         let counters = &self.page.counters;

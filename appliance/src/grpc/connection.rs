@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::connections::{ConnectionId, Handle, Order};
+use super::copies::Copies;
 use super::exchange;
 use super::limits::{
     HANDSHAKE_TIMEOUT, HANDSHAKE_TIMEOUT_DRAINING, LINGER_READS_MAX, LINGER_TIMEOUT,
@@ -26,6 +27,7 @@ pub(super) struct Link {
     pub server: Rc<Server>,
     pub handle: Rc<Handle>,
     pub id: ConnectionId,
+    pub copies: Copies,
 }
 
 impl Link {
@@ -49,6 +51,7 @@ pub fn serve(server: &Rc<Server>, stream: TcpStream) {
         server: Rc::clone(server),
         handle,
         id,
+        copies: Copies::default(),
     });
     tokio::task::spawn_local(async move {
         let outcome = panics::caught(run(Rc::clone(&link), Socket::new(stream))).await;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use h2::RecvStream;
 use h2::client::SendRequest;
 use http::{HeaderMap, Request};
 use shm_catalog::{Generation, Segment};
@@ -14,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::auth::Keys;
 use super::connection;
+use super::limits::{COPIES_BYTES_MAX, PREFIX_BYTES};
 use super::observer::Observer;
 use super::server::Server;
 use super::service::{Call, Service};
@@ -26,6 +28,7 @@ struct Seen {
     ended: RefCell<Vec<(Option<Call>, Code)>>,
     panics: Cell<usize>,
     over_aged: Cell<usize>,
+    resets: Cell<usize>,
 }
 
 impl Observer for Seen {
@@ -34,7 +37,9 @@ impl Observer for Seen {
         assert!(call.is_some(), "no such method");
         self.ended.borrow_mut().push((call, code));
     }
-    fn stream_abandoned(&self) {}
+    fn stream_reset(&self) {
+        self.resets.set(self.resets.get() + 1);
+    }
     fn stream_over_aged(&self) {
         self.over_aged.set(self.over_aged.get() + 1);
     }
@@ -108,19 +113,24 @@ async fn call(
         .unwrap();
     let (response, mut send) = client.send_request(request, false)?;
     send.send_data(Bytes::from_static(body), true)?;
-    let (head, mut body) = response.await?.into_parts();
+    let (head, body) = response.await?.into_parts();
+    let (body, trailers) = read_to_end(body).await?;
+    Ok(Answer {
+        headers: head.headers,
+        body,
+        trailers,
+    })
+}
+
+/// The rest of a reply, and its trailers.
+async fn read_to_end(mut body: RecvStream) -> Result<(Vec<u8>, HeaderMap), h2::Error> {
     let mut received = Vec::new();
     while let Some(piece) = body.data().await {
         let piece = piece?;
         body.flow_control().release_capacity(piece.len())?;
         received.extend_from_slice(&piece);
     }
-    let trailers = body.trailers().await?.unwrap_or_default();
-    Ok(Answer {
-        headers: head.headers,
-        body: received,
-        trailers,
-    })
+    Ok((received, body.trailers().await?.unwrap_or_default()))
 }
 
 fn run(test: impl Future<Output = ()>) {
@@ -240,15 +250,59 @@ fn a_stalled_stream_is_refused_when_its_version_is_superseded() {
         assert_eq!(reset.reason(), Some(h2::Reason::REFUSED_STREAM));
         // Gives what it received back to the connection's window.
         drop((stalled, send));
+        let seen = &rig.seen;
+        assert_eq!((seen.over_aged.get(), seen.resets.get()), (1, 1));
         assert_eq!(
-            (rig.seen.over_aged.get(), Arc::strong_count(&first)),
-            (1, 1)
+            *seen.ended.borrow(),
+            [(Some(Call::SyncCatalog), Code::Unavailable)]
         );
+        assert_eq!(Arc::strong_count(&first), 1);
         let answer = call(&mut client, GET, b"\0\0\0\0\x04\x0a\x02if").await;
         assert!(
             answer.is_ok_and(|answer| answer.status() == "0"),
             "the connection lives on"
         );
+    });
+}
+
+#[test]
+fn replies_that_are_not_read_are_copied_up_to_a_bound_and_lent_beyond_it() {
+    run(async {
+        let segment = segment(1, &[("record", &"x".repeat(16_000))]);
+        let expected = segment.lookup(b"record").unwrap();
+        let rig = Rig::serving(Arc::clone(&segment)).await;
+        let mut client = rig.client().await;
+        let mut waiting = Vec::new();
+        for _ in 0..100 {
+            client = client.ready().await.unwrap();
+            let request = Request::post(format!("http://localhost{GET}"))
+                .header("content-type", "application/grpc")
+                .header("x-avap-auth", "key")
+                .body(())
+                .unwrap();
+            let (response, mut send) = client.send_request(request, false).unwrap();
+            send.send_data(Bytes::from_static(b"\0\0\0\0\x08\x0a\x06record"), true)
+                .unwrap();
+            waiting.push(response.await.unwrap().into_body());
+        }
+        // Nothing was read: the connection's window, 64 KiB, is all that has left.
+        let copied = COPIES_BYTES_MAX / (expected.len() + PREFIX_BYTES);
+        let gone = 65_535 / expected.len();
+        let lent = rig.server.leases.count();
+        assert!(
+            (100 - copied - gone - 1..=100 - copied).contains(&lent),
+            "{lent} of 100 lent"
+        );
+        // All at once: they share the connection's window.
+        let readers = waiting
+            .into_iter()
+            .map(|body| tokio::task::spawn_local(read_to_end(body)));
+        for reader in readers.collect::<Vec<_>>() {
+            let (received, trailers) = reader.await.unwrap().unwrap();
+            assert!(received[PREFIX_BYTES..] == *expected);
+            assert_eq!(trailers["grpc-status"], "0");
+        }
+        assert_eq!(rig.server.leases.count(), 0);
     });
 }
 

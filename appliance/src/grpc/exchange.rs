@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
-use http::{Request, StatusCode};
+use http::{Request, Response};
 
 use super::connection::Link;
 use super::head::{self, Head, Refusal};
-use super::limits::{BODY_TIMEOUT, COPY_BYTES_MAX};
+use super::limits::BODY_TIMEOUT;
 use super::message::{Assembler, Compression};
 use super::reply;
 use super::service::{Call, Reply};
@@ -103,7 +103,7 @@ fn refuse(link: &Link, mut respond: SendResponse<Bytes>, refusal: &Refusal, star
     // A failure to send means that the client is gone; the request was refused all the same.
     let (call, code) = match refusal {
         Refusal::Http(status, text) => {
-            send_text(&mut respond, *status, text);
+            send_text(&mut respond, headers.http_refusal(*status), text);
             (None, Code::Unimplemented)
         }
         Refusal::Call(call, status) => {
@@ -118,8 +118,8 @@ fn refuse(link: &Link, mut respond: SendResponse<Bytes>, refusal: &Refusal, star
     server.observer.request_ended(call, code, started.elapsed());
 }
 
-fn send_text(respond: &mut SendResponse<Bytes>, status: StatusCode, text: &'static str) {
-    if let Ok(mut stream) = respond.send_response(reply::http_refusal(status), false) {
+fn send_text(respond: &mut SendResponse<Bytes>, head: Response<()>, text: &'static str) {
+    if let Ok(mut stream) = respond.send_response(head, false) {
         let _ = stream.send_data(Bytes::from_static(text.as_bytes()), true);
     }
 }
@@ -152,7 +152,7 @@ impl Exchange {
         match end {
             BodyEnd::Complete => self.finish(assembler.finish(compression)),
             BodyEnd::Refused(status) => self.finish(Err(status)),
-            BodyEnd::Abandoned => self.link.server.observer.stream_abandoned(),
+            BodyEnd::Abandoned => self.was_reset(),
         }
     }
 
@@ -173,7 +173,7 @@ impl Exchange {
             })
         };
         match answer {
-            Ok(Reply::Record(record)) if record.len() <= COPY_BYTES_MAX => {
+            Ok(Reply::Record(record)) if self.link.copies.admit(record.len()) => {
                 self.send_copy(version, record);
             }
             Ok(Reply::Record(slice) | Reply::Catalog(slice)) => self.send_slice(version, slice),
@@ -188,6 +188,7 @@ impl Exchange {
         let Some(body) = reply::framed(message) else {
             return self.refuse(version, &own_fault());
         };
+        let body = self.link.copies.hold(body);
         let sent = self
             .respond
             .send_response(headers.ok(), false)
@@ -197,7 +198,7 @@ impl Exchange {
             });
         match sent {
             Ok(()) => self.ended(Code::Ok),
-            Err(_) => self.abandoned(),
+            Err(_) => self.was_reset(),
         }
     }
 
@@ -227,7 +228,7 @@ impl Exchange {
                     headers.ok_trailers(),
                 ));
             }
-            Err(_) => self.abandoned(),
+            Err(_) => self.was_reset(),
         }
     }
 
@@ -236,7 +237,7 @@ impl Exchange {
         let headers = self.link.server.reply_headers(version);
         match self.respond.send_response(headers.refusal(status), true) {
             Ok(_) => self.ended(status.code),
-            Err(_) => self.abandoned(),
+            Err(_) => self.was_reset(),
         }
     }
 
@@ -248,9 +249,9 @@ impl Exchange {
             .request_ended(Some(self.call), code, self.started.elapsed());
     }
 
-    /// Counts a call whose client left.
-    pub fn abandoned(&self) {
-        self.link.server.observer.stream_abandoned();
+    /// Counts a stream that did not get to its end.
+    pub fn was_reset(&self) {
+        self.link.server.observer.stream_reset();
     }
 }
 

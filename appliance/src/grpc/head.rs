@@ -48,11 +48,7 @@ pub fn read<B>(request: &Request<B>, service: &Service) -> Result<Head, Refusal>
     let compression = match headers.get("grpc-encoding") {
         None => Compression::Identity,
         Some(value) => Compression::parse(value.as_bytes()).ok_or_else(|| {
-            let message = format!(
-                "unknown grpc-encoding {:?}",
-                String::from_utf8_lossy(value.as_bytes())
-            );
-            Refusal::Compression(call, Status::naming(Code::Unimplemented, message))
+            Refusal::Compression(call, unimplemented("grpc-encoding", value.as_bytes()))
         })?,
     };
     let timeout = match headers.get("grpc-timeout") {
@@ -199,6 +195,24 @@ mod tests {
             &[GRPC, KEY, ("grpc-timeout", "soon")],
             Code::InvalidArgument,
         );
+    }
+
+    #[test]
+    fn what_is_quoted_in_a_refusal_is_cut() {
+        let long = "é".repeat(4000);
+        for request in [
+            (GET.to_owned(), vec![GRPC, KEY, ("grpc-encoding", &*long)]),
+            (format!("/{}", "a".repeat(8000)), vec![GRPC, KEY]),
+        ] {
+            let (path, headers) = request;
+            match read_with("POST", &path, &headers) {
+                Err(Refusal::Call(_, status) | Refusal::Compression(_, status)) => {
+                    let bytes = status.header_message().len();
+                    assert!(bytes < 600, "{bytes} bytes");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

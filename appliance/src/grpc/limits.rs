@@ -36,6 +36,15 @@ pub const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// At 16 KiB a copy costs about 0.5 µs, less than the bookkeeping of a lease.
 pub const COPY_BYTES_MAX: usize = 16 * 1024;
 
+/// What copied replies of one connection may add up to while they wait for their reader; beyond it
+/// replies leave as slices, which take no memory. Without it a peer that does not read would have
+/// us hold `STREAMS_MAX` copies, 16 MiB.
+pub const COPIES_BYTES_MAX: usize = 1024 * 1024;
+
+/// Copies up to this size are not counted in that sum: `STREAMS_MAX` of them are as much again, and
+/// counting costs an allocation a reply.
+pub const COPY_UNCOUNTED_BYTES_MAX: usize = 1024;
+
 /// From accept to the end of the client's preface; a silent peer costs a descriptor no longer.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 

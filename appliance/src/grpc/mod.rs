@@ -19,6 +19,7 @@ pub mod connection;
 #[cfg(test)]
 mod connection_tests;
 pub mod connections;
+mod copies;
 mod exchange;
 mod head;
 pub mod lease;
@@ -34,7 +35,7 @@ pub mod socket;
 pub mod status;
 mod stream_out;
 #[cfg(test)]
-mod test_segment;
+pub(crate) mod test_segment;
 pub mod timeout;
 pub mod version;
 mod watch;

@@ -9,8 +9,9 @@ use super::status::Code;
 pub trait Observer {
     /// A request ended. `call` is `None` when there is no such method.
     fn request_ended(&self, call: Option<Call>, code: Code, elapsed: Duration);
-    /// A stream ended without a status: its client reset it or went away.
-    fn stream_abandoned(&self);
+    /// A stream ended by a reset: its client's, its connection's end, or ours (which
+    /// `request_ended` is told of too).
+    fn stream_reset(&self);
     /// A stream held a superseded segment for too long and is being ended.
     fn stream_over_aged(&self);
     /// A connection was accepted.

@@ -1,6 +1,5 @@
 //! Headers and frames of replies. What is the same for all replies of a generation is made once.
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use shm_catalog::Generation;
 
@@ -73,6 +72,21 @@ impl ReplyHeaders {
         );
         response
     }
+
+    /// An answer to what is not gRPC; a short text follows.
+    pub fn http_refusal(&self, status: StatusCode) -> Response<()> {
+        let mut response = self.ok();
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+        }
+        response
+    }
 }
 
 /// Trailers of a call that fails after its HEADERS went out.
@@ -90,21 +104,6 @@ fn put_status(headers: &mut HeaderMap, status: &Status) {
     }
 }
 
-/// An answer to what is not gRPC; a short text follows.
-pub fn http_refusal(status: StatusCode) -> Response<()> {
-    let mut response = Response::new(());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
-    }
-    response
-}
-
 /// The bytes before a message, uncompressed. `None`: longer than the format can say.
 pub fn prefix(message_bytes: usize) -> Option<[u8; PREFIX_BYTES]> {
     let [a, b, c, d] = u32::try_from(message_bytes).ok()?.to_be_bytes();
@@ -112,11 +111,11 @@ pub fn prefix(message_bytes: usize) -> Option<[u8; PREFIX_BYTES]> {
 }
 
 /// A whole message, copied.
-pub fn framed(message: &[u8]) -> Option<Bytes> {
+pub fn framed(message: &[u8]) -> Option<Vec<u8>> {
     let mut body = Vec::with_capacity(PREFIX_BYTES + message.len());
     body.extend_from_slice(&prefix(message.len())?);
     body.extend_from_slice(message);
-    Some(body.into())
+    Some(body)
 }
 
 #[cfg(test)]
@@ -133,6 +132,26 @@ mod tests {
         assert_eq!(text(GRPC_STATUS), "5");
         assert_eq!(text(GRPC_MESSAGE), "Command '%C3%B1' not found");
         assert!(!response.headers().contains_key(CATALOG_VERSION));
+    }
+
+    #[test]
+    fn every_kind_of_reply_names_the_version() {
+        let segment = crate::grpc::test_segment::segment(1, &[("if", "one")]);
+        let version = Version::new(Generation(9), segment);
+        let headers = ReplyHeaders::new(Some(&version));
+        let status = Status::new(Code::Unimplemented, "unknown");
+        for response in [
+            headers.ok(),
+            headers.refusal(&status),
+            headers.compression_refusal(&status),
+            headers.http_refusal(StatusCode::METHOD_NOT_ALLOWED),
+        ] {
+            assert_eq!(response.headers()[CATALOG_VERSION], version.tag);
+        }
+        let refusal = headers.http_refusal(StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(refusal.headers()[header::ALLOW], "POST");
+        let content_type = refusal.headers()[header::CONTENT_TYPE].to_str().unwrap();
+        assert!(content_type.starts_with("text/plain"), "{content_type}");
     }
 
     #[test]

@@ -43,15 +43,17 @@ pub(super) async fn send(
     };
     match end {
         End::Sent => exchange.ended(Code::Ok),
-        End::Abandoned => exchange.abandoned(),
+        End::Abandoned => exchange.was_reset(),
         End::OverAged => {
             // Clients show REFUSED_STREAM as UNAVAILABLE. The reset drops what h2 had queued.
             stream.send_reset(Reason::REFUSED_STREAM);
+            exchange.was_reset();
             exchange.ended(Code::Unavailable);
         }
         End::DeadlineExceeded => {
             // Trailers would queue behind a body that the client no longer waits for.
             stream.send_reset(Reason::CANCEL);
+            exchange.was_reset();
             exchange.ended(Code::DeadlineExceeded);
         }
     }

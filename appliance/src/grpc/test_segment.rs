@@ -1,5 +1,6 @@
-//! Real segments for the tests of this module.
+//! Real segments for tests.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,32 +8,62 @@ use shm_catalog::{Builder, BuilderOptions, Row, Segment, SegmentId, WireForm};
 
 /// A mapped segment with this id and these (name, code) rows; its file is gone already.
 pub fn segment(id: u64, rows: &[(&str, &str)]) -> Arc<Segment> {
-    static MADE: AtomicU64 = AtomicU64::new(0);
-    let name = format!(
-        "avap-test-{}-{}",
-        std::process::id(),
-        MADE.fetch_add(1, Ordering::Relaxed)
-    );
-    let path = format!("/dev/shm/{name}");
-    std::fs::File::create_new(&path).unwrap();
-    let options = BuilderOptions {
-        wire: WireForm::Standard,
-        signing_key: None,
-        reserve_bytes: 0,
-        max_bytes: 1 << 30,
-    };
-    let mut builder = Builder::open(&name, SegmentId(id), &options).unwrap();
-    for (id, (name, code)) in (0..).zip(rows) {
-        let row = Row {
-            id,
-            name: Some(name.as_bytes()),
-            code: Some(code.as_bytes()),
-            ..Row::default()
+    Arc::new(Segment::open(SegmentFile::new(id, rows).name()).unwrap())
+}
+
+/// A segment under `/dev/shm`, removed with this.
+pub struct SegmentFile {
+    name: String,
+    bytes: u64,
+}
+
+impl SegmentFile {
+    /// With this id and these (name, code) rows.
+    pub fn new(id: u64, rows: &[(&str, &str)]) -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let mut file = Self {
+            name: format!("avap-test-{}-{number}", std::process::id()),
+            bytes: 0,
         };
-        builder.push(&row).unwrap();
+        std::fs::File::create_new(file.path()).unwrap();
+        let options = BuilderOptions {
+            wire: WireForm::Standard,
+            signing_key: None,
+            reserve_bytes: 0,
+            max_bytes: 1 << 30,
+        };
+        let mut builder = Builder::open(&file.name, SegmentId(id), &options).unwrap();
+        for (id, (name, code)) in (0..).zip(rows) {
+            let row = Row {
+                id,
+                name: Some(name.as_bytes()),
+                code: Some(code.as_bytes()),
+                ..Row::default()
+            };
+            builder.push(&row).unwrap();
+        }
+        file.bytes = builder.finish().unwrap().bytes;
+        file
     }
-    builder.finish().unwrap();
-    let segment = Segment::open(&name).unwrap();
-    std::fs::remove_file(&path).unwrap();
-    Arc::new(segment)
+
+    /// As it is opened by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Of the segment.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn path(&self) -> PathBuf {
+        PathBuf::from("/dev/shm").join(&self.name)
+    }
+}
+
+impl Drop for SegmentFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(self.path()).unwrap();
+    }
 }

@@ -26,7 +26,7 @@ pub(super) fn begin(mut exchange: Exchange, version: Option<&Version>, known: bo
             let link = Rc::clone(&exchange.link);
             link.spawn(follow(exchange, stream, known));
         }
-        Err(_) => exchange.abandoned(),
+        Err(_) => exchange.was_reset(),
     }
 }
 
@@ -68,7 +68,7 @@ async fn tell(
         };
         if told != Some(health) {
             stream
-                .send_data(reply::framed(health.message())?, false)
+                .send_data(reply::framed(health.message())?.into(), false)
                 .ok()?;
             told = Some(health);
         }

@@ -152,8 +152,16 @@ impl Listeners {
         }
     }
 
+    /// Shuts the queue whatever became of what it held: clients in a queue that nobody accepts from
+    /// would wait, and are told to go elsewhere when it is shut.
     fn take_queue_and_shut(&self, slot: usize) -> io::Result<()> {
         let socket = &self.sockets[slot];
+        let taken = self.take_queue(socket, slot != self.own);
+        shutdown(socket, Shutdown::Read)?;
+        taken
+    }
+
+    fn take_queue(&self, socket: &OwnedFd, adopted: bool) -> io::Result<()> {
         let listener = StdListener::from(socket.try_clone()?);
         for _ in 0..QUEUE_MAX {
             if self.gate.is_full() {
@@ -162,15 +170,14 @@ impl Listeners {
             match listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(true)?;
-                    self.gate
-                        .take(TcpStream::from_std(stream)?, slot != self.own);
+                    self.gate.take(TcpStream::from_std(stream)?, adopted);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(shutdown(socket, Shutdown::Read)?)
+        Ok(())
     }
 }
 

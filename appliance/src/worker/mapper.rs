@@ -89,8 +89,8 @@ fn work(jobs: &Receiver<Job>, mapped: &UnboundedSender<Mapped>) {
                 announcement,
                 ordered,
             } => {
-                let result =
-                    panic::catch_unwind(AssertUnwindSafe(|| map(&name))).unwrap_or_else(|_| {
+                let result = panic::catch_unwind(AssertUnwindSafe(|| map(&name, &announcement)))
+                    .unwrap_or_else(|_| {
                         Err(MapError::Failed(format!(
                             "segment {name}: mapping it panicked"
                         )))
@@ -111,11 +111,59 @@ fn work(jobs: &Receiver<Job>, mapped: &UnboundedSender<Mapped>) {
     }
 }
 
-fn map(name: &str) -> Result<Segment, MapError> {
+fn map(name: &str, announcement: &Announcement) -> Result<Segment, MapError> {
     let segment = Segment::open(name).map_err(|error| match error {
         OpenError::Gone(_) => MapError::Gone,
         error => MapError::Failed(error.to_string()),
     })?;
+    // A file of that name with other bytes in it was not announced: whoever put it there, what is
+    // served stays.
+    if (segment.id(), segment.len()) != (announcement.segment_id, announcement.length) {
+        return Err(MapError::Failed(format!(
+            "segment {name}: it holds segment {} of {} bytes, announced were {} bytes",
+            segment.id(),
+            segment.len(),
+            announcement.length
+        )));
+    }
     segment.prefault();
     Ok(segment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grpc::test_segment::SegmentFile;
+    use shm_catalog::{Generation, SegmentId};
+
+    #[test]
+    fn only_the_segment_that_was_announced_is_mapped() {
+        let file = SegmentFile::new(7, &[("if", "one")]);
+        let announced = Announcement {
+            generation: Generation(1),
+            segment_id: SegmentId(7),
+            length: file.bytes(),
+            code_segment_id: None,
+        };
+        assert!(map(file.name(), &announced).is_ok());
+        for other in [
+            Announcement {
+                segment_id: SegmentId(8),
+                ..announced
+            },
+            Announcement {
+                length: announced.length + 1,
+                ..announced
+            },
+        ] {
+            assert!(
+                matches!(map(file.name(), &other), Err(MapError::Failed(_))),
+                "{other:?}"
+            );
+        }
+        assert!(matches!(
+            map("avap-test-nothing", &announced),
+            Err(MapError::Gone)
+        ));
+    }
 }

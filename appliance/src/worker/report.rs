@@ -53,7 +53,7 @@ impl Observer for Report {
         }
     }
 
-    fn stream_abandoned(&self) {
+    fn stream_reset(&self) {
         self.worker.count_reset();
     }
 
