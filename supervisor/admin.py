@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import grpc
 
-from appliance.errors import NotFoundError
+from appliance.errors import NotFoundError, StateDirectoryError
 from appliance.pb import admin_pb2, admin_pb2_grpc
 from supervisor.version import Rejected
 
@@ -78,18 +79,24 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             was_pinned = await self._supervisor.refresh.unpin()
         except Rejected as rejected:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(rejected))
-        if was_pinned:
-            await self._supervisor.refresh.look(force=False, only_if_changed=False)
         return admin_pb2.UnpinReply(was_pinned=was_pinned)
 
 
 async def serve(supervisor: Supervisor) -> grpc.aio.Server:
-    """Listen on `admin.sock`, which only the owner may open."""
+    """Listen on `admin.sock`, which only the owner may open. Raises StateDirectoryError."""
     path = supervisor.state_directory.admin_socket
-    path.unlink(missing_ok=True)  # of a killed predecessor: we hold the lock
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     admin_pb2_grpc.add_AdminServicer_to_server(AdminService(supervisor), server)  # type: ignore[no-untyped-call]
-    server.add_insecure_port(f"unix:{quote(str(path))}")  # gRPC percent-decodes the path
+    mask = os.umask(0o177)  # the socket is 0600 from its first moment on
+    try:
+        path.unlink(missing_ok=True)  # of a killed predecessor: we hold the lock
+        server.add_insecure_port(f"unix:{quote(str(path))}")  # gRPC percent-decodes the path
+    except (OSError, RuntimeError) as error:
+        raise StateDirectoryError(
+            f"cannot open the admin socket ({error}); give the state directory free space and a file system "
+            f"that holds sockets: {path}"
+        ) from error
+    finally:
+        os.umask(mask)
     await server.start()
-    path.chmod(0o600)
     return server

@@ -9,8 +9,7 @@ import time
 from dataclasses import dataclass
 
 from appliance._native import BuildReport, LimitError, NoRoomError, Segment, SegmentBuilder, SegmentError
-
-from appliance.errors import OsRefusedError
+from appliance.errors import OsRefusedError, StateDirectoryError
 from appliance.logging import Logger
 from supervisor.ledger import Ledger
 from supervisor.shared_memory import SharedMemoryArea
@@ -32,6 +31,15 @@ class Gate:
     reserve_bytes: int  # left free in /dev/shm, memory and cgroup
 
 
+@dataclass(frozen=True, slots=True)
+class Hydrated:
+    """What the source holds: a new version, or None for the content of the current one."""
+
+    version: Version | None
+    duplicates: int
+    bad_rows: int
+
+
 def hydrate(
     source: Source,
     area: SharedMemoryArea,
@@ -41,31 +49,35 @@ def hydrate(
     log: Logger,
     *,
     force: bool,
-) -> Version | None:
-    """Read `source` into a new segment; None when it holds what `current` holds.
+) -> Hydrated:
+    """Read `source` into a new segment, which is unlinked again when it holds what `current` holds.
 
     `force` lets any number of commands vanish. Raises Rejected and SourceError; nothing is left behind then.
     """
-    segment_id = ledger.next_segment_id()
     try:
+        segment_id = ledger.next_segment_id()
         name = area.create(str(segment_id), FIRST_BYTES)
     except OsRefusedError as error:
         raise Rejected("no_room", str(error)) from error
+    except StateDirectoryError as error:
+        raise Rejected("state", str(error)) from error
     try:
         report = _build(source, name, segment_id, gate)
         _log_rows(report, log)
         _check(report, gate, current, force=force)
         if current is not None and report.digest == current.digest:
             area.unlink(str(segment_id))
-            return None
+            return Hydrated(None, report.duplicates, report.bad_rows)
         _verify(name)
     except BaseException:
         area.unlink(str(segment_id))
         raise
-    return Version(
-        segment_id, name, report.digest, report.commands, report.bytes, time.time_ns() // 1_000_000, source.name,
-        duplicates=report.duplicates, bad_rows=report.bad_rows,
+    now_ms = time.time_ns() // 1_000_000
+    version = Version(
+        segment_id, name, report.digest, report.commands, report.bytes, now_ms, source.name,
+        duplicates=report.duplicates, bad_rows=report.bad_rows, confirmed_at_ms=now_ms,
     )  # fmt: skip
+    return Hydrated(version, report.duplicates, report.bad_rows)
 
 
 def _build(source: Source, name: str, segment_id: int, gate: Gate) -> BuildReport:

@@ -9,6 +9,7 @@ short by a power failure fails its checksum and the other one, at most one updat
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import zlib
@@ -44,14 +45,20 @@ class Ledger:
             raise StateDirectoryError(f"cannot open the ledger {path}: {error.strerror}") from error
         found = [entry for entry in (_decode(data[:RECORD_BYTES]), _decode(data[RECORD_BYTES:])) if entry]
         if data and not found:
+            os.close(self._fd)
             raise StateDirectoryError(
                 f"both records of the ledger {path} are damaged, so the last generation is not known; "
                 "restore the file, or remove it if no client remembers a generation of this instance"
             )
         self._entry = max(found, key=lambda entry: entry.sequence, default=Entry())
-        if len(data) < 2 * RECORD_BYTES:  # both records get their blocks now, while there is room
-            self._write(self._entry)
-            self._write(self._entry)
+        try:
+            if len(found) < 2:  # both records get their blocks now, while there is room
+                self._write(self._entry)
+                self._write(self._entry)
+                self._sync_folder()
+        except BaseException:
+            os.close(self._fd)
+            raise
 
     @property
     def generation(self) -> int:
@@ -65,13 +72,17 @@ class Ledger:
 
     def next_segment_id(self) -> int:
         """Give an id that no segment of this instance has had."""
-        self._entry = replace(self._entry, segment_id=self._entry.segment_id + 1)
+        self._entry = replace(self._entry, segment_id=self._entry.segment_id + 1)  # used up, written or not
         self._write(self._entry)
         return self._entry.segment_id
 
-    def next_generation(self) -> int:
-        """Take the next generation. On disk before it is returned; raises StateDirectoryError when it cannot be."""
-        self._write(replace(self._entry, generation=self._entry.generation + 1))
+    def next_generation(self, pinned: str | None = None) -> int:
+        """Take the next generation, and the pin to a digest with it in one write (None leaves the pin as it is).
+
+        On disk before it is returned; raises StateDirectoryError when it cannot be, and nothing has changed then.
+        """
+        pinned = self._entry.pinned if pinned is None else pinned
+        self._write(replace(self._entry, generation=self._entry.generation + 1, pinned=pinned))
         return self._entry.generation
 
     def pin(self, digest: str) -> None:
@@ -87,15 +98,33 @@ class Ledger:
         text = json.dumps(asdict(entry)).encode().ljust(TEXT_BYTES)
         record = text + b"%08x" % zlib.crc32(text)
         try:
-            os.pwrite(self._fd, record, RECORD_BYTES * (entry.sequence % 2))
+            written = os.pwrite(self._fd, record, RECORD_BYTES * (entry.sequence % 2))
+            if written != RECORD_BYTES:  # the disk filled up in the middle
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fdatasync(self._fd)
         except OSError as error:
             raise StateDirectoryError(f"cannot write the ledger {self._path}: {error.strerror}") from error
         self._entry = entry
+
+    def _sync_folder(self) -> None:
+        """A new file whose name a power failure takes away would begin again with generation 1."""
+        try:
+            folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise StateDirectoryError(
+                f"cannot sync the state directory {self._path.parent}: {error.strerror}"
+            ) from error
 
 
 def _decode(record: bytes) -> Entry | None:
     text, checksum = record[:TEXT_BYTES], record[TEXT_BYTES:]
     if len(record) != RECORD_BYTES or checksum != b"%08x" % zlib.crc32(text):
         return None
-    return Entry(**json.loads(text))
+    try:
+        return Entry(**json.loads(text))
+    except (TypeError, ValueError):  # whole, but of a release that keeps something else in it
+        return None

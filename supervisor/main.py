@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import setproctitle
 import uvloop
 
 from appliance.config import SETTINGS, Keys, Loaded, load_keys, read_signing_keys, secret_values
@@ -21,7 +22,9 @@ def run(loaded: Loaded, *, welcome: bool) -> int:
     `welcome` prints, once it serves, what it serves and what to try first.
     """
     settings = loaded.settings
+    _fill_standard_descriptors()
     _forget_secrets()
+    setproctitle.setproctitle("avap: supervisor")
     state_directory = StateDirectory(settings.state_dir)
     log = Logger(level=settings.log.level)
     capture_stdlib(log)
@@ -45,7 +48,16 @@ def run(loaded: Loaded, *, welcome: bool) -> int:
     finally:
         log.close()
         state_directory.close()
+    if supervisor.source_hangs:  # the end of the interpreter is no place for a thread that sits in native code
+        os._exit(0)
     return 0
+
+
+def _fill_standard_descriptors() -> None:
+    """Keep a lock or ledger from becoming descriptor 2 of a process that was started with that one closed."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
 
 
 def _forget_secrets() -> None:

@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from appliance._native import WorkerSlots, metric_families
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -20,13 +19,17 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from appliance import __version__
+from appliance._native import WorkerSlots, metric_families
 from appliance.errors import OsRefusedError, PortTakenError
+from supervisor.faults import PLACES
 
 if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
 
     from supervisor.supervisor import Supervisor
 
+SCRAPE_TIMEOUT_S = 10.0
+"""A connection that asks nothing, or does not take the answer, gives its thread back after it."""
 REJECTION_REASONS = ("empty", "shrink", "too_large", "no_room", "verify", "state")
 
 
@@ -77,8 +80,8 @@ def _one(value: float) -> list[tuple[tuple[str, ...], float]]:
 
 
 def _age_s(supervisor: Supervisor) -> float:
-    status = supervisor.catalog_confirmed_at_ms
-    return max(0.0, time.time() - status / 1000) if status else 0.0
+    current = supervisor.publisher.current
+    return max(0.0, time.time() - current.confirmed_at_ms / 1000) if current else 0.0
 
 
 SAMPLES = (
@@ -91,7 +94,7 @@ SAMPLES = (
     Sample(GaugeMetricFamily, "avap_catalog_age_seconds", "Since the source last confirmed the announced version.", (),
            lambda s: _one(_age_s(s))),
     Sample(GaugeMetricFamily, "avap_catalog_stale", "1 while the announced version is not confirmed by the source.", (),
-           lambda s: _one(float(s.stale))),
+           lambda s: _one(float(s.refresh.stale))),
     Sample(GaugeMetricFamily, "avap_catalog_pinned", "1 while the catalogue is pinned.", (),
            lambda s: _one(float(s.publisher.pinned))),
     Sample(GaugeMetricFamily, "avap_catalog_segments", "Segments in shared memory.", (),
@@ -103,7 +106,7 @@ SAMPLES = (
     Sample(CounterMetricFamily, "avap_catalog_rejected", "Versions that were refused, by reason.", ("reason",),
            lambda s: [((reason,), s.publisher.rejections[reason]) for reason in REJECTION_REASONS]),
     Sample(GaugeMetricFamily, "avap_snapshot_ok", "1 while the snapshot on disk is the announced version.", (),
-           lambda s: _one(float(s.publisher.current is not None and not s.publisher.snapshot_error))),
+           lambda s: _one(float(s.publisher.snapshot_ok))),
     Sample(GaugeMetricFamily, "avap_source_up", "1 while the last look at the source went well.", ("source",),
            lambda s: [((s.refresh.source.name,), float(s.refresh.state.up))]),
     Sample(GaugeMetricFamily, "avap_source_failures", "Looks at the source that failed in a row.", (),
@@ -113,14 +116,15 @@ SAMPLES = (
     Sample(GaugeMetricFamily, "avap_worker_up", "1 while a ready worker fills the slot.", ("role", "slot"),
            lambda s: [(("grpc", str(slot.index)), float(slot.live)) for slot in s.pool.slots]),
     Sample(GaugeMetricFamily, "avap_worker_generation", "Generation that the worker acknowledged.", ("role", "slot"),
-           lambda s: [(("grpc", str(slot.index)), slot.process.acked_generation if slot.process else 0)
-                      for slot in s.pool.slots]),
+           lambda s: [(("grpc", str(slot.index)), slot.acked_generation) for slot in s.pool.slots]),
     Sample(GaugeMetricFamily, "avap_worker_connections", "Open connections of the slot's worker.", ("role", "slot"),
            lambda s: [(("grpc", str(slot.index)), s.connections(slot)) for slot in s.pool.slots]),
     Sample(CounterMetricFamily, "avap_worker_restarts", "Workers of the slot that died.", ("role", "slot"),
            lambda s: [(("grpc", str(slot.index)), slot.restarts) for slot in s.pool.slots]),
     Sample(CounterMetricFamily, "avap_supervisor_log_lines_dropped", "Log lines dropped because nobody read them.", (),
            lambda s: _one(s.log.dropped)),
+    Sample(CounterMetricFamily, "avap_supervisor_faults", "Exceptions nobody expected; the log has each.", ("place",),
+           lambda s: [((place,), s.faults.counts[place]) for place in PLACES]),
 )  # fmt: skip
 
 
@@ -147,10 +151,13 @@ def serve(supervisor: Supervisor, host: str, port: int) -> tuple[WSGIServer, Thr
     registry.register(WorkerCollector(supervisor.slots))
     registry.register(SupervisorCollector(supervisor))
     try:
-        return start_http_server(port, addr=host, registry=registry)
+        server, thread = start_http_server(port, addr=host, registry=registry)
     except OSError as error:
         if isinstance(error, PermissionError):
             raise OsRefusedError(f"this user may not bind the metrics port {port}; use one from 1024 up") from error
         raise PortTakenError(
             f"cannot open the metrics port {port} on {host}: {error.strerror}; set another AVAP_METRICS_PORT"
         ) from error
+    handler: Any = server.RequestHandlerClass
+    server.RequestHandlerClass = type("ScrapeHandler", (handler,), {"timeout": SCRAPE_TIMEOUT_S})
+    return server, thread

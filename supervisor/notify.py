@@ -55,6 +55,10 @@ class Notifier:
         """The drain begins."""
         self._change_state("STOPPING=1", status)
 
+    def extend_start(self, timeout_s: float) -> None:
+        """Start-up goes on for so much longer than systemd was told to wait."""
+        self._send(f"EXTEND_TIMEOUT_USEC={round(timeout_s * 1e6)}")
+
     def watchdog(self) -> None:
         """The supervisor is alive and well."""
         self._send("WATCHDOG=1")

@@ -12,16 +12,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from appliance._native import Announcer, SegmentError, SnapshotError, snapshot_probe, snapshot_restore, snapshot_write
-
 from appliance.errors import NotFoundError, OsRefusedError, StateDirectoryError
 from appliance.logging import Logger
 from supervisor.ledger import Ledger
 from supervisor.shared_memory import SharedMemoryArea
 from supervisor.version import Rejected, Version
 
+DIGEST_PREFIX_MIN = 6
+
 
 class Publisher:
-    """The versions in shared memory. One caller at a time; blocking calls are marked and may run in a thread."""
+    """The versions in shared memory. One caller at a time; blocking calls are marked and may run in a thread.
+
+    `keep_generations`, `versions` and the rest may be read from any thread: they are replaced, never changed in place.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Publisher:
         self.keep_generations = keep_generations
         self.snapshot_path = snapshot
         self.snapshot_error = ""
+        self.snapshot_digest = ""  # of the version that the file is known to hold
         self.rejections: Counter[str] = Counter()
         self.last_rejection: tuple[str, str, int] | None = None  # reason, message, ms since the epoch
         self.versions: list[Version] = []  # by announcement, the current one last
@@ -53,6 +58,11 @@ class Publisher:
         return self.versions[-1] if self.versions else None
 
     @property
+    def snapshot_ok(self) -> bool:
+        """Whether a restart would begin with the announced version."""
+        return self.current is not None and self.current.digest == self.snapshot_digest
+
+    @property
     def pinned(self) -> bool:
         """Whether the current version stays, whatever the source says."""
         return bool(self._ledger.pinned)
@@ -61,15 +71,25 @@ class Publisher:
         """Keep `version` for the next start. Blocking. A failure is logged, shown in the status, and stops nothing."""
         try:
             snapshot_write(version.segment_name, str(self.snapshot_path))
-            self.snapshot_error = ""
+            self.snapshot_error, self.snapshot_digest = "", version.digest
         except SegmentError as error:
             self.snapshot_error = str(error)
             self._log.error("Snapshot Not Written", path=str(self.snapshot_path), error=str(error))
 
+    def keep_snapshot(self, version: Version) -> None:
+        """Write the snapshot of `version` unless the file is there and holds it. Blocking."""
+        try:
+            if snapshot_probe(str(self.snapshot_path)).digest == version.digest == self.snapshot_digest:
+                return
+        except SegmentError:
+            pass  # whatever is wrong with it is written over
+        self.write_snapshot(version)
+
     def restore_snapshot(self, wire: str, reserve_bytes: int) -> Version | None:
-        """Bring the snapshot back as a segment. Blocking. None, with a log line, when none can be used."""
-        if not self.snapshot_path.exists():
-            return None
+        """Bring the snapshot back as a segment. Blocking. None, with a log line, when none can be used.
+
+        Raises StateDirectoryError when the ledger cannot be written.
+        """
         segment_id = self._ledger.next_segment_id()
         try:
             if snapshot_probe(str(self.snapshot_path)).wire != wire:
@@ -77,22 +97,32 @@ class Publisher:
                 return None
             name = self._area.create(str(segment_id), 4096)
         except (SegmentError, OsRefusedError) as error:
-            self._refuse_snapshot(error)
+            if not (isinstance(error, SnapshotError) and error.code == "missing"):
+                self._refuse_snapshot(error)
             return None
         try:
             info = snapshot_restore(str(self.snapshot_path), name, segment_id, reserve_bytes)
-        except SegmentError as error:
+        except BaseException as error:
             self._area.unlink(str(segment_id))
+            if not isinstance(error, SegmentError):
+                raise
             self._refuse_snapshot(error)
             return None
-        return Version(segment_id, name, info.digest, info.commands, info.bytes, info.created_at_ms, "snapshot")
+        self.snapshot_digest = info.digest
+        return Version(
+            segment_id, name, info.digest, info.commands, info.bytes, info.created_at_ms, "snapshot",
+            confirmed_at_ms=info.created_at_ms,
+        )  # fmt: skip
 
-    def announce(self, version: Version) -> None:
-        """Make `version` the current one under a new generation. Raises Rejected when the ledger cannot be written."""
+    def take_generation(self, pin: Version | None = None) -> int:
+        """Take the next generation, and pin a version in the same write. Blocking. Raises Rejected."""
         try:
-            generation = self._ledger.next_generation()
+            return self._ledger.next_generation(pin.digest if pin else None)
         except StateDirectoryError as error:
             raise Rejected("state", str(error)) from error
+
+    def announce(self, version: Version, generation: int) -> None:
+        """Make `version` the current one under a generation that was taken for it."""
         self._announcer.announce(generation, version.segment_id, version.bytes)
         self._notify()
         version.generation = generation
@@ -102,7 +132,7 @@ class Publisher:
             "Definitions Broadcasted", generation=generation, digest=version.digest, commands=version.commands,
             bytes=version.bytes, origin=version.origin,
         )  # fmt: skip
-        self._retire()
+        self.retire()
 
     def discard(self, version: Version) -> None:
         """Unlink a segment that was never announced."""
@@ -111,29 +141,30 @@ class Publisher:
     def find(self, to: str) -> Version:
         """The version to roll back to: by generation, by a digest's prefix, or, for an empty text, the one before.
 
-        Raises NotFoundError.
+        A prefix has at least DIGEST_PREFIX_MIN digits: a generation that is not held any more must not be taken for
+        one. Raises NotFoundError.
         """
         if not to:
             if len(self.versions) < 2:
                 raise NotFoundError("there is no version before the current one; see `avap catalog list`")
             return self.versions[-2]
-        found = [v for v in self.versions if to == str(v.generation)] or [
-            v for v in self.versions if v.digest.startswith(to.lower())
-        ]
+        found = [v for v in self.versions if to == str(v.generation)]
+        if not found and len(to) >= DIGEST_PREFIX_MIN:
+            found = [v for v in self.versions if v.digest.startswith(to.lower())]
         if len(found) != 1:
             what = "is more than one version" if found else "is no version that is still held"
             raise NotFoundError(f"{to} {what}; see `avap catalog list`")
         return found[0]
 
     def pin(self, version: Version | None) -> None:
-        """Keep to `version`, across restarts too; None follows the source again. Raises Rejected."""
+        """Keep to `version`, across restarts too; None follows the source again. Blocking. Raises Rejected."""
         try:
             self._ledger.pin(version.digest if version else "")
         except StateDirectoryError as error:
             raise Rejected("state", str(error)) from error
 
     def settle_pin(self) -> None:
-        """Drop a pin, at start, to a version that no snapshot brought back."""
+        """Drop a pin, at start, to a version that no snapshot brought back. Blocking. Raises StateDirectoryError."""
         current = self.current
         if self._ledger.pinned and (current is None or current.digest != self._ledger.pinned):
             self._log.error("Pin Lost", digest=self._ledger.pinned, reason="no snapshot holds the pinned version")
@@ -145,9 +176,11 @@ class Publisher:
         self.last_rejection = (rejected.reason, str(rejected), time.time_ns() // 1_000_000)
         self._log.error("Version Rejected", reason=rejected.reason, error=str(rejected))
 
-    def _retire(self) -> None:
-        while len(self.versions) > self.keep_generations + 1:
-            version = self.versions.pop(0)
+    def retire(self) -> None:
+        """Unlink what is beyond `keep_generations`."""
+        kept = self.keep_generations + 1
+        retired, self.versions = self.versions[:-kept], self.versions[-kept:]
+        for version in retired:
             self._area.unlink(str(version.segment_id))
             self._log.info("Version Retired", generation=version.generation, digest=version.digest)
 

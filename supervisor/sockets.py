@@ -21,23 +21,25 @@ def listen_group(host: str, port: int, count: int) -> list[socket.socket]:
     group of the same user (socket(7)). Raises PortTakenError, OsRefusedError.
     """
     family, address = _resolve(host, port)
-    with _open(family) as probe:
-        _bind(probe, address, host, port)
-        if port == 0:
-            address = probe.getsockname()
     group: list[socket.socket] = []
     try:
+        with _open(family) as probe:
+            probe.bind(address)
+            if port == 0:
+                address = probe.getsockname()
         for _ in range(count):
             listener = _open(family)
             group.append(listener)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            _bind(listener, address, host, port)
+            listener.bind(address)
             listener.listen(BACKLOG)
             listener.setblocking(False)
-    except BaseException:
+    except BaseException as error:
         for listener in group:
             listener.close()
+        if isinstance(error, OSError):
+            raise _refusal(error, host, port) from error
         raise
     return group
 
@@ -65,17 +67,14 @@ def _open(family: socket.AddressFamily) -> socket.socket:
     return listener
 
 
-def _bind(listener: socket.socket, address: Address, host: str, port: int) -> None:
-    try:
-        listener.bind(address)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortTakenError(
-                f"port {port} on {host} is taken by another process; "
-                f"find it with `ss -ltnp 'sport = :{port}'`, or set another PORT"
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise OsRefusedError(f"this user may not bind port {port} on {host}; use a port from 1024 up") from error
-        raise OsRefusedError(
-            f"cannot bind {host}:{port}: {os.strerror(error.errno or 0)}; check AVAP_BIND and PORT"
-        ) from error
+def _refusal(error: OSError, host: str, port: int) -> PortTakenError | OsRefusedError:
+    if error.errno == errno.EADDRINUSE:
+        return PortTakenError(
+            f"port {port} on {host} is taken by another process; "
+            f"find it with `ss -ltnp 'sport = :{port}'`, or set another PORT"
+        )
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return OsRefusedError(f"this user may not bind port {port} on {host}; use a port from 1024 up")
+    if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+        return OsRefusedError(f"no socket to be had for {host}:{port}: {error.strerror}; raise the limit (nofile)")
+    return OsRefusedError(f"cannot bind {host}:{port}: {os.strerror(error.errno or 0)}; check AVAP_BIND and PORT")

@@ -80,6 +80,11 @@ class StateDirectory:
                 f"another instance (pid {holder}) runs on the state directory {self.path}; "
                 "stop it, or give this one its own AVAP_STATE_DIR and ports"
             ) from error
+        except OSError as error:  # a network file system without locks
+            os.close(fd)
+            raise StateDirectoryError(
+                f"cannot lock {path}: {error.strerror}; put the state directory on a local file system"
+            ) from error
         try:
             os.pwrite(fd, str(os.getpid()).encode().ljust(16), 0)
         except OSError as error:

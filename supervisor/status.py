@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from appliance import __version__
@@ -12,6 +13,7 @@ from supervisor.worker_pool import Slot
 
 if TYPE_CHECKING:
     from supervisor.supervisor import Supervisor
+
 
 def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
     """The whole state, without a secret."""
@@ -22,8 +24,7 @@ def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
         phase = "draining"
     else:
         phase = "serving" if current is not None and any(slot.live for slot in supervisor.pool.slots) else "not_serving"
-    snapshot = publisher.snapshot_path
-    present = snapshot.exists()
+    snapshot = _stat(publisher.snapshot_path)
     reply = admin_pb2.StatusReply(
         version=__version__,
         instance=supervisor.state_directory.instance,
@@ -34,7 +35,7 @@ def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
         metrics_address=supervisor.metrics_address,
         key_source=supervisor.keys.source,
         keys=len(supervisor.keys.values),
-        wire=supervisor.settings.grpc.wire,
+        wire=supervisor.refresh.gate.wire,
         state_dir=str(supervisor.state_directory.path),
         warnings=supervisor.loaded.warnings,
         source=admin_pb2.SourceStatus(
@@ -49,10 +50,10 @@ def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
             failures=state.failures,
         ),
         snapshot=admin_pb2.SnapshotStatus(
-            path=str(snapshot),
-            present=present,
-            bytes=snapshot.stat().st_size if present else 0,
-            written_at_ms=snapshot.stat().st_mtime_ns // 1_000_000 if present else 0,
+            path=str(publisher.snapshot_path),
+            present=snapshot is not None,
+            bytes=snapshot.st_size if snapshot else 0,
+            written_at_ms=snapshot.st_mtime_ns // 1_000_000 if snapshot else 0,
             last_error=publisher.snapshot_error,
         ),
         workers=[_worker_status(supervisor, slot) for slot in supervisor.pool.slots],
@@ -68,13 +69,20 @@ def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
         reply.catalog.bytes = current.bytes
         reply.catalog.created_at_ms = current.created_at_ms
         reply.catalog.announced_at_ms = current.announced_at_ms
-        reply.catalog.stale = supervisor.stale
-        reply.catalog.age_ms = max(0, now_ms - supervisor.catalog_confirmed_at_ms)
+        reply.catalog.stale = supervisor.refresh.stale
+        reply.catalog.age_ms = max(0, now_ms - current.confirmed_at_ms)
         reply.catalog.origin = current.origin
         reply.catalog.pinned = publisher.pinned
         reply.catalog.duplicates = current.duplicates
         reply.catalog.bad_rows = current.bad_rows
     return reply
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except OSError:  # not there, or the folder is not ours any more
+        return None
 
 
 def _worker_status(supervisor: Supervisor, slot: Slot) -> admin_pb2.WorkerStatus:
@@ -85,7 +93,7 @@ def _worker_status(supervisor: Supervisor, slot: Slot) -> admin_pb2.WorkerStatus
         slot=slot.index,
         pid=process.pid if process else 0,
         state=str(page["state"]) if slot.live else "starting" if process else "vacant",
-        generation=process.acked_generation if process else 0,
+        generation=slot.acked_generation,
         connections=supervisor.connections(slot),
         restarts=slot.restarts,
         started_at_ms=int(process.started_at * 1000) if process else 0,

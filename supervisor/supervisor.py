@@ -12,22 +12,25 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from typing import Any, Literal
+from typing import Any
 
-from appliance._native import Announcer, SegmentError, WorkerSlots
 from google.protobuf.json_format import MessageToDict
 
-from appliance.config import Keys, Loaded, Settings
+from appliance._native import Announcer, SegmentError, WorkerSlots
+from appliance.config import Keys, Loaded, Settings, read_signing_keys, secret_values
 from appliance.errors import AvapError, OsRefusedError
 from appliance.logging import Logger
 from appliance.pb import admin_pb2
 from supervisor import admin, metrics, status, welcome
+from supervisor.faults import Faults
 from supervisor.hydration import Gate
 from supervisor.notify import Notifier
+from supervisor.pinning import plan_pinning
 from supervisor.publisher import Publisher
 from supervisor.refresh import Refresh
+from supervisor.reload import need_restart
 from supervisor.shared_memory import SharedMemoryArea
 from supervisor.sockets import address_text, listen_group
 from supervisor.sources import Source
@@ -36,6 +39,9 @@ from supervisor.worker_pool import Slot, WorkerPool
 
 MONITOR_S = 1.0
 DRAIN_MARGIN_S = 2.0  # what a worker gets beyond its own drain timeout before it is killed
+KILL_TIMEOUT_S = 5.0  # what the kernel gets to end a killed worker
+SOURCE_STOP_TIMEOUT_S = 3.0  # what the source gets to end what it is doing, and its thread to end
+START_EXTENSION_S = 30.0  # how much longer systemd is asked to wait, again and again, while a version is on its way
 
 
 class Supervisor:
@@ -46,6 +52,7 @@ class Supervisor:
     publisher: Publisher
     refresh: Refresh
     log: Logger
+    faults: Faults
 
     def __init__(
         self,
@@ -68,52 +75,64 @@ class Supervisor:
         self.grpc_address = ""
         self.metrics_address = ""
         self.draining = False
+        self.source_hangs = False  # at the end: its thread could not be ended
+        self.faults = Faults(log)
+        self.settings: Settings = loaded.settings
+        """Those of the start. A reload changes `loaded`, and of what runs only what `supervisor.reload.LIVE` names."""
         self._reload_config = reload_config
         self._show_welcome = show_welcome
         self._notifier = Notifier.from_environ()
         self._stop_signal: signal.Signals | None = None
         self._stop = asyncio.Event()
+        self._hangup = asyncio.Event()
+        self._area: SharedMemoryArea | None = None
+        self._opened = False
         self._ready = False
         self._source = source
         self._signing_key = signing_key
 
-    @property
-    def settings(self) -> Settings:
-        """The settings in force."""
-        return self.loaded.settings
-
-    @property
-    def stale(self) -> bool:
-        """Whether what is served is not what the source is known to hold."""
-        current = self.publisher.current
-        return current is not None and (current.origin == "snapshot" or not self.refresh.state.up)
-
-    @property
-    def catalog_confirmed_at_ms(self) -> int:
-        """When the source last confirmed the announced version; of a snapshot, when it was made. 0: none announced."""
-        current = self.publisher.current
-        if current is None:
-            return 0
-        return max(current.created_at_ms, self.refresh.state.last_ok_at_ms if current.origin != "snapshot" else 0)
-
     async def run(self) -> None:
         """Serve until a signal says otherwise. Raises AvapError when the start fails."""
         async with AsyncExitStack() as stack:
-            await self._open(stack)
+            stack.callback(self._notifier.close)
             self._install_signals()
-            await self.refresh.restore()
-            async with asyncio.TaskGroup() as group:
-                background = [
-                    group.create_task(self.refresh.run(), name="refresh"),
-                    group.create_task(self.pool.watch_heartbeats(), name="heartbeats"),
-                    group.create_task(self._monitor(), name="monitor"),
-                    group.create_task(self._announce_ready(), name="ready"),
-                ]
-                pool = group.create_task(self.pool.run(), name="workers")
-                await self._stop.wait()
-                await self._drain(pool)
-                for task in background:
-                    task.cancel()
+            await self._open(stack)
+            await self._restore()
+            if not self._stop.is_set():
+                await self._serve()
+        self.log.info("Stopped")
+
+    async def _restore(self) -> None:
+        """Bring the snapshot back, which takes 2 s a GB, or leave that to itself when a signal comes first."""
+        restore = asyncio.create_task(self.refresh.restore())
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait([restore, stop], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if restore.done():
+            restore.result()
+        else:
+            restore.cancel()
+
+    async def _serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+
+            def start(place: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+                return group.create_task(self.faults.keep_going(place, run), name=place)
+
+            following = [start("refresh", self.refresh.run), start("reload", self._follow_hangups)]
+            watching = [
+                start("heartbeats", self.pool.watch_heartbeats),
+                start("monitor", self._monitor),
+                start("ready", self._announce_ready),
+            ]
+            pool = group.create_task(self.pool.run(), name="workers")
+            await self._stop.wait()
+            for task in following:
+                task.cancel()
+            self.refresh.interrupt()
+            await self._drain(pool)
+            for task in (*watching, pool):
+                task.cancel()
 
     def connections(self, slot: Slot) -> int:
         """Open connections of a slot's worker."""
@@ -127,11 +146,15 @@ class Supervisor:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self.settings
-        area = SharedMemoryArea(self.state_directory.instance)
+        area = self._area = SharedMemoryArea(self.state_directory.instance)
         stack.callback(area.close)
         if area.leftovers:
             self.log.warning("Leftovers Removed", names=area.leftovers)
+        if area.foreign:
+            self.log.warning("Leftovers Kept", names=area.foreign, reason="they belong to another user")
         listeners = listen_group(settings.bind, settings.grpc.port, settings.grpc.workers)
+        for listener in listeners:
+            stack.callback(listener.close)
         self.grpc_address = address_text(listeners[0])
         pages = 2 * len(listeners)
         announce_name = area.create("announce", Announcer.ANNOUNCE_BYTES)
@@ -143,13 +166,14 @@ class Supervisor:
             raise OsRefusedError(
                 f"no room for the control pages in /dev/shm ({error}); free some space there or make it larger"
             ) from error
-        self._area = area
+        self._segment_prefix = area.prefix
         self.pool = WorkerPool(
             listeners,
             self.slots,
             self._worker_config,
             plan_pinning(settings.pin, len(listeners)),
             self.log,
+            self.faults,
             backoff_max_s=settings.worker.backoff_max_s,
             heartbeat_timeout_s=settings.worker.heartbeat_timeout_s,
         )
@@ -170,10 +194,11 @@ class Supervisor:
             self.state_directory.ledger,
             self._gate(settings),
             self.log,
+            self.faults,
             refresh_s=settings.catalog.refresh_s,
         )
         self.refresh.on_look(self.pool.changed.fire)
-        stack.callback(self.refresh.stop)
+        stack.push_async_callback(self._stop_refresh)
         server, thread = metrics.serve(self, settings.bind, settings.metrics.port)
         stack.callback(thread.join, 1.0)
         stack.callback(server.server_close)
@@ -182,10 +207,11 @@ class Supervisor:
         admin_server = await admin.serve(self)
         stack.callback(self.state_directory.admin_socket.unlink, missing_ok=True)
         stack.push_async_callback(admin_server.stop, 0.5)
+        self._opened = True
 
     def _gate(self, settings: Settings) -> Gate:
         return Gate(
-            settings.grpc.wire,
+            self.settings.grpc.wire,
             self._signing_key,
             settings.catalog.max_shrink,
             settings.catalog.max_bytes,
@@ -197,13 +223,13 @@ class Supervisor:
         return {
             "type": "config",
             "role": "grpc",
-            "announce": f"{self._area.prefix}announce",
+            "announce": f"{self._segment_prefix}announce",
             "slots": self._slots_name,
-            "segment_prefix": self._area.prefix,
+            "segment_prefix": self._segment_prefix,
             "keys": list(self.keys.values),
             "drain_grace_ms": int(settings.drain.grace_s * 1000),
             "drain_timeout_ms": int(settings.drain.timeout_s * 1000),
-            "log_level": settings.log.level,
+            "log_level": self.loaded.settings.log.level,
         }
 
     async def _announce_ready(self) -> None:
@@ -242,6 +268,8 @@ class Supervisor:
             await asyncio.sleep(MONITOR_S)
             if self.pool.any_ticking():  # the loop lives, or this would not run
                 self._notifier.watchdog()
+            if not self._ready and self.refresh.busy:
+                self._notifier.extend_start(START_EXTENSION_S)
             if self._ready:
                 self._notifier.status(self._summary())
 
@@ -249,14 +277,14 @@ class Supervisor:
         current = self.publisher.current
         if current is None:
             return "not serving: no catalogue"
-        stale = ", stale" if self.stale else ""
+        stale = ", stale" if self.refresh.stale else ""
         return f"serving {current.commands} commands, generation {current.generation}{stale}"
 
     def _install_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, self._on_stop, signum)
-        loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
+        loop.add_signal_handler(signal.SIGHUP, self._hangup.set)
         loop.add_signal_handler(signal.SIGUSR2, self._dump)
 
     def _on_stop(self, signum: signal.Signals) -> None:
@@ -264,56 +292,59 @@ class Supervisor:
             self._stop_signal = signum
             self._stop.set()
             return
-        self.log.warning("Stopped At Once", signal=signum.name)
-        self.pool.kill()
-        self._area.close()
-        self.state_directory.admin_socket.unlink(missing_ok=True)
-        self.log.close()
-        os._exit(128 + signum)
-
-    def _on_hangup(self) -> None:
-        self._notifier.reloading()
         try:
-            self._apply(*self._reload_config())
-        except AvapError as error:
-            self.log.error("Reload Refused", error=str(error))
-        self._hangup = asyncio.get_running_loop().create_task(self._look_after_hangup())
+            self.log.warning("Stopped At Once", signal=signum.name)
+            if self._opened:
+                self.pool.kill()
+            if self._area is not None:
+                self._area.close()
+            self.state_directory.admin_socket.unlink(missing_ok=True)
+            self.log.close()
+        finally:
+            os._exit(128 + signum)
 
-    async def _look_after_hangup(self) -> None:
-        await self.refresh.look(force=False, only_if_changed=False)
-        self._notifier.ready(self._summary())
+    async def _follow_hangups(self) -> None:
+        """Reload at each SIGHUP. Those that come during a reload are one more, however many they are."""
+        while True:
+            await self._hangup.wait()
+            self._hangup.clear()
+            if self._ready:
+                self._notifier.reloading()
+            try:
+                await self._apply(*self._reload_config())
+            except AvapError as error:
+                self.log.error("Reload Refused", error=str(error))
+            except Exception as error:
+                self.faults.caught("reload", error)
+            self.pool.retry_now()
+            await self.refresh.look(force=False, only_if_changed=False)
+            if self._ready:
+                self._notifier.ready(self._summary())
 
-    def _apply(self, loaded: Loaded, keys: Keys) -> None:
+    async def _apply(self, loaded: Loaded, keys: Keys) -> None:
         """Put new settings into force as far as they can be without a restart, and say which cannot."""
-        before, after = self.settings, loaded.settings
-        fixed = [
-            name
-            for name, old, new in (
-                ("grpc.port", before.grpc.port, after.grpc.port),
-                ("grpc.workers", before.grpc.workers, after.grpc.workers),
-                ("grpc.wire", before.grpc.wire, after.grpc.wire),
-                ("bind", before.bind, after.bind),
-                ("state_dir", before.state_dir, after.state_dir),
-                ("metrics.port", before.metrics.port, after.metrics.port),
-                ("database.url", before.database.url, after.database.url),
-                ("catalog.dir", before.catalog.dir, after.catalog.dir),
-                ("signing_key", before.signing_key, after.signing_key),
-                ("pin", before.pin, after.pin),
-            )
-            if old != new
-        ]
+        after = loaded.settings
+        self.log.protect(secret_values(after, keys))
+        for warning in (*loaded.warnings, *keys.warnings):
+            self.log.warning("Configuration Warning", warning=warning)
         changed_keys = keys.values != self.keys.values
+        fixed = need_restart(self.settings, after)
+        if next(iter(read_signing_keys(after)), None) != self._signing_key:
+            fixed = sorted({*fixed, "signing_key"})
         self.loaded, self.keys = loaded, keys
-        self.log.protect(keys.values)
         self.log.set_level(after.log.level)
-        self.refresh.refresh_s = after.catalog.refresh_s
-        self.refresh.gate = self._gate(after)
-        self.publisher.keep_generations = after.catalog.keep_generations
         self.pool.broadcast({"type": "keys", "keys": list(keys.values)})
         self.pool.broadcast({"type": "log_level", "level": after.log.level})
         self.log.info("Configuration Reloaded", keys=len(keys.values), keys_changed=changed_keys, need_restart=fixed)
+        catalog = after.catalog
+        await self.refresh.configure(
+            self._gate(after), refresh_s=catalog.refresh_s, keep_generations=catalog.keep_generations
+        )
 
     def _dump(self) -> None:
+        if not self._opened:
+            self.log.info("State", state="starting")
+            return
         self.log.info("State", **MessageToDict(self.status(), preserving_proto_field_name=True))
         self.pool.broadcast({"type": "dump"})
 
@@ -329,16 +360,9 @@ class Supervisor:
         if not done:
             self.log.error("Drain Timed Out")
             self.pool.kill()
-            await asyncio.wait([pool])
-        self.log.info("Stopped")
+            await asyncio.wait([pool], timeout=KILL_TIMEOUT_S)
 
-
-def plan_pinning(pin: Literal["auto", "off"] | tuple[int, ...], workers: int) -> list[list[int] | None]:
-    """The cores of each worker slot: `auto` pins one core each while there are enough, `off` none, a list in turn."""
-    if pin == "off":
-        return [None] * workers
-    if pin == "auto":
-        allowed = sorted(os.sched_getaffinity(0))
-        # From the far end: the first core tends to have the interrupts.
-        return [[core] for core in allowed[-workers:]] if workers <= len(allowed) else [None] * workers
-    return [[pin[index % len(pin)]] for index in range(workers)]
+    async def _stop_refresh(self) -> None:
+        self.source_hangs = not await self.refresh.stop(SOURCE_STOP_TIMEOUT_S)
+        if self.source_hangs:
+            self.log.error("Source Hangs", source=self._source.name, waited_s=SOURCE_STOP_TIMEOUT_S)

@@ -31,5 +31,6 @@ class Version:
     origin: str  # "embedded", "postgres" or "snapshot"
     generation: int = 0  # of its latest announcement; 0: never announced
     announced_at_ms: int = 0
+    confirmed_at_ms: int = 0  # the source was last known to hold it; of a snapshot, when it was made
     duplicates: int = 0
     bad_rows: int = 0

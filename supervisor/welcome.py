@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
 import sys
+from threading import Thread
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,7 +41,19 @@ It looks again by itself; `{avap} status` shows when.
 
 
 def show(supervisor: Supervisor) -> None:
-    """Print to standard output; what cannot be printed is not worth failing for."""
+    """Print to standard output, from a thread: a terminal that is stopped (Ctrl-S) must not stop the appliance."""
+    data = _text(supervisor).encode("utf-8", "surrogateescape")
+    Thread(target=_print, args=(data,), name="welcome", daemon=True).start()
+
+
+def _print(data: bytes) -> None:
+    # Not through sys.stdout, whose lock the end of the interpreter waits for.
+    with contextlib.suppress(OSError):  # what cannot be printed is not worth failing for
+        while data:
+            data = data[os.write(1, data) :]
+
+
+def _text(supervisor: Supervisor) -> str:
     current = supervisor.publisher.current
     avap = sys.argv[0] if shutil.which("avap") is None else "avap"
     facts = {
@@ -51,20 +66,14 @@ def show(supervisor: Supervisor) -> None:
         "advice": supervisor.advice(),
     }
     if current is None:
-        text = NOT_SERVING.format(**facts)
-    else:
-        path = supervisor.keys.path
-        key_expression = f'open("{path}").readline().strip()' if path else 'os.environ["API_KEY"]'
-        text = SERVING.format(
-            commands=current.commands, origin=current.origin, generation=current.generation,
-            key=path or supervisor.keys.source, key_expression=key_expression, client=_client_flags(supervisor),
-            flags=_state_flag(supervisor), **facts,
-        )  # fmt: skip
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except OSError:
-        pass
+        return NOT_SERVING.format(**facts)
+    path = supervisor.keys.path
+    key_expression = f'open("{path}").readline().strip()' if path else 'os.environ["API_KEY"]'
+    return SERVING.format(
+        commands=current.commands, origin=current.origin, generation=current.generation,
+        key=path or supervisor.keys.source, key_expression=key_expression, client=_client_flags(supervisor),
+        flags=_state_flag(supervisor), **facts,
+    )  # fmt: skip
 
 
 def _state_flag(supervisor: Supervisor) -> str:

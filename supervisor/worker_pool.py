@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from appliance._native import WorkerSlots
-
 from appliance.logging import Logger
+from supervisor.faults import Faults
 from supervisor.pulse import Pulse
 from supervisor.worker_process import WorkerProcess
 
@@ -29,6 +29,7 @@ BACKOFF_FIRST_S = 0.1
 STEADY_AFTER_S = 10.0  # a worker that lived as long ends a crash loop
 HEARTBEAT_CHECK_S = 1.0
 STALE_CHECKS = 2
+KILL_TIMEOUT_S = 5.0  # a process in uninterruptible sleep must not keep the others from being watched
 ABORT_GRACE_S = 1.0  # for a core dump; a stopped process does not even see SIGABRT
 
 
@@ -53,6 +54,12 @@ class Slot:
         process = self.process
         return process is not None and process.ready.done() and not process.exited.done()
 
+    @property
+    def acked_generation(self) -> int:
+        """The last generation that its worker took over; 0 for none. From any thread."""
+        process = self.process
+        return process.acked_generation if process is not None else 0
+
 
 class WorkerPool:
     """Keeps every slot filled until it is drained."""
@@ -64,6 +71,7 @@ class WorkerPool:
         config: Callable[[], Mapping[str, Any]],
         cores: list[list[int] | None],
         log: Logger,
+        faults: Faults,
         *,
         backoff_max_s: float,
         heartbeat_timeout_s: float,
@@ -78,9 +86,11 @@ class WorkerPool:
         self._config = config
         self._cores = cores
         self._log = log
+        self._faults = faults
         self._backoff_max_s = backoff_max_s
         self._heartbeat_timeout_s = heartbeat_timeout_s
-        self._drain_ordered = asyncio.Event()
+        self._draining = False
+        self._hurry = Pulse()  # ends every back-off
 
     # ---- what the supervisor asks --------------------------------------------------------------
 
@@ -103,14 +113,7 @@ class WorkerPool:
 
     def acked(self, generation: int) -> bool:
         """Whether every slot is filled by a ready worker that serves `generation` or a later one."""
-        return all(
-            slot.live and slot.process is not None and slot.process.acked_generation >= generation
-            for slot in self.slots
-        )
-
-    @property
-    def _draining(self) -> bool:
-        return self._drain_ordered.is_set()
+        return all(slot.live and slot.acked_generation >= generation for slot in self.slots)
 
     @property
     def all_live(self) -> bool:
@@ -124,18 +127,27 @@ class WorkerPool:
 
     def drain(self) -> None:
         """Ask every worker to finish its streams and end; vacant slots stay vacant."""
-        self._drain_ordered.set()
+        self._draining = True
+        self._hurry.fire()
         self.broadcast({"type": "drain"})
+
+    def retry_now(self) -> None:
+        """Forget the crashes so far: somebody has just mended something."""
+        for slot in self.slots:
+            slot.crashes_in_a_row = 0
+        self._hurry.fire()
 
     def kill(self) -> None:
         """End every worker at once."""
-        self._drain_ordered.set()
+        self._draining = True
+        self._hurry.fire()
         for slot in self.slots:
             if slot.process is not None:
                 slot.process.kill(signal.SIGKILL)
 
     def close(self) -> None:
-        """Close the slots' descriptors."""
+        """End what still runs and close the slots' descriptors."""
+        self.kill()
         for slot in self.slots:
             slot.listener.close()
             os.close(slot.event_fd)
@@ -162,32 +174,42 @@ class WorkerPool:
                 process.kill(signal.SIGABRT)
                 await asyncio.wait([process.exited], timeout=ABORT_GRACE_S)
                 process.kill(signal.SIGKILL)
-                await asyncio.wait([process.exited])
+                await asyncio.wait([process.exited], timeout=KILL_TIMEOUT_S)
 
     # ---- one slot ------------------------------------------------------------------------------
 
     async def _keep_filled(self, slot: Slot) -> None:
+        self._plan_adoption(slot)
         while not self._draining:
-            self._plan_adoption(slot)
-            process = await self._start(slot)
-            if process is None:
-                await self._back_off(slot)
-                continue
-            await process.ready_or_exited(START_TIMEOUT_S)
-            if process.ready.done() and not process.exited.done():
-                self._filled(slot)
-            elif not process.exited.done():
-                self._log.error(
-                    "Worker Start Timed Out", worker=slot.index, worker_pid=process.pid, timeout_s=START_TIMEOUT_S
-                )
-                process.kill(signal.SIGKILL)
-            if self._draining:  # it started between the order and now
-                process.send({"type": "drain"})
-            code = await process.exited
-            await process.close()
-            self._vacated(slot, process, code)
+            try:
+                await self._fill_once(slot)
+            except Exception as error:
+                self._faults.caught("workers", error)
+                slot.crashes_in_a_row += 1
+                if slot.process is not None:
+                    slot.process.kill(signal.SIGKILL)
+                    slot.process = None
             if not self._draining:
                 await self._back_off(slot)
+
+    async def _fill_once(self, slot: Slot) -> None:
+        """Start a worker and see it through to its end."""
+        process = await self._start(slot)
+        if process is None:
+            return
+        if self._draining:  # the order was given while it started
+            process.send({"type": "drain"})
+        await process.ready_or_exited(START_TIMEOUT_S)
+        if process.ready.done() and not process.exited.done():
+            self._filled(slot)
+        elif not process.exited.done():
+            self._log.error(
+                "Worker Start Timed Out", worker=slot.index, worker_pid=process.pid, timeout_s=START_TIMEOUT_S
+            )
+            process.kill(signal.SIGKILL)
+        code = await asyncio.shield(process.exited)  # a cancelled wait must not cancel what others wait for
+        await process.close()
+        self._vacated(slot, process, code)
 
     async def _start(self, slot: Slot) -> WorkerProcess | None:
         slot.next_start_at = 0.0
@@ -231,10 +253,13 @@ class WorkerPool:
         self.changed.fire()
         if self._draining and code == 0:
             return
+        self._plan_adoption(slot)  # a start can be a whole back-off away
         lived_s = time.monotonic() - process.started_monotonic
         slot.restarts += 1
         slot.crashes_in_a_row = 0 if lived_s >= STEADY_AFTER_S else slot.crashes_in_a_row + 1
-        cause = {"signal": signal.Signals(-code).name} if code < 0 else {"exit_code": code}
+        cause: dict[str, object] = {"signal": _signal_name(-code)} if code < 0 else {"exit_code": code}
+        if process.fault:
+            cause["fault"] = process.fault
         self._log.error("Worker Died", worker=slot.index, worker_pid=process.pid, lived_s=round(lived_s, 3), **cause)
 
     async def _back_off(self, slot: Slot) -> None:
@@ -245,7 +270,7 @@ class WorkerPool:
         delay_s = longest * random.uniform(0.5, 1.0)
         slot.next_start_at = time.time() + delay_s
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._drain_ordered.wait(), delay_s)
+            await asyncio.wait_for(self._hurry.wait(), delay_s)
 
     # ---- adoption ------------------------------------------------------------------------------
 
@@ -273,3 +298,10 @@ class WorkerPool:
 
     def _stale(self, slot: Slot, now_ns: int) -> bool:
         return self._heartbeat_age_s(slot, now_ns) > self._heartbeat_timeout_s
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"

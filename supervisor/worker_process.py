@@ -23,6 +23,7 @@ from typing import Any
 
 LOG_PIPE_BYTES = 1 << 20  # what a burst may hold before lines are dropped
 LOG_LINE_BYTES_MAX = 64 << 10
+EXIT_TIMEOUT_S = 5.0  # from the end of the control channel to the end of the process
 FRAME = struct.Struct("<I")
 FRAME_BYTES_MAX = 1 << 20
 
@@ -53,10 +54,12 @@ class WorkerProcess:
         self.exited: asyncio.Future[int] = loop.create_future()
         self.acked_generation = 0
         self.stale_checks = 0
+        self.fault = ""  # what made us kill it, if we had to
         self._process = process
         self._pidfd = pidfd
         self._channel = channel
         self._log_fd = log_fd
+        self._log_pipe: asyncio.ReadTransport | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._writer: asyncio.StreamWriter | None = None
 
@@ -69,27 +72,35 @@ class WorkerProcess:
         on_ack: Callable[[int], None],
     ) -> WorkerProcess:
         """Start a worker and send it `config`. Raises OSError when no process can be made."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        with contextlib.suppress(OSError):  # above fs.pipe-max-size or pipe-user-pages-soft: the default will do
-            fcntl.fcntl(log_read, fcntl.F_SETPIPE_SZ, LOG_PIPE_BYTES)
-        try:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            channel, far_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            ours.callback(channel.close)
+            theirs.callback(far_end.close)
+            log_read, log_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+            ours.callback(os.close, log_read)
+            theirs.callback(os.close, log_write)
+            with contextlib.suppress(OSError):  # above fs.pipe-max-size or pipe-user-pages-soft: the default will do
+                fcntl.fcntl(log_read, fcntl.F_SETPIPE_SZ, LOG_PIPE_BYTES)
             process = subprocess.Popen(  # noqa: ASYNC220 - vfork and exec, some 2 ms
-                [sys.executable, "-m", "appliance.worker", str(theirs.fileno())],
-                pass_fds=(theirs.fileno(), log_write, *inherited_fds),
+                # -P: the folder that the appliance was started in is no place to import from.
+                [sys.executable, "-P", "-m", "appliance.worker", str(far_end.fileno())],
+                pass_fds=(far_end.fileno(), log_write, *inherited_fds),
                 stdin=subprocess.DEVNULL,
                 env={name: os.environ[name] for name in ENVIRON_KEPT if name in os.environ},
                 process_group=0,  # a terminal's Ctrl-C is the supervisor's to handle
             )
+            try:
+                worker = cls(process, os.pidfd_open(process.pid), channel, log_read)
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
+            ours.pop_all()  # the worker's from now on
+        try:
+            await worker._connect({**config, "log_fd": log_write}, on_log, on_ack)
         except BaseException:
-            ours.close()
-            os.close(log_read)
+            worker._abandon()
             raise
-        finally:
-            theirs.close()
-            os.close(log_write)
-        worker = cls(process, os.pidfd_open(process.pid), ours, log_read)
-        await worker._connect({**config, "log_fd": log_write}, on_log, on_ack)
         return worker
 
     def send(self, frame: Mapping[str, Any]) -> None:
@@ -117,6 +128,8 @@ class WorkerProcess:
             task.cancel()
         if self._writer is not None:
             self._writer.close()
+        if self._log_pipe is not None:
+            self._log_pipe.close()  # uvloop keeps it open behind its end
         os.close(self._pidfd)
 
     async def _connect(
@@ -126,7 +139,7 @@ class WorkerProcess:
         loop.add_reader(self._pidfd, self._reap)
         reader, self._writer = await asyncio.open_unix_connection(sock=self._channel)
         log_reader = asyncio.StreamReader(limit=LOG_LINE_BYTES_MAX)
-        await loop.connect_read_pipe(
+        self._log_pipe, _ = await loop.connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(log_reader), os.fdopen(self._log_fd, "rb", buffering=0)
         )
         self._tasks = [
@@ -137,21 +150,46 @@ class WorkerProcess:
 
     def _reap(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
-        self.exited.set_result(self._process.wait())
+        code = self._process.wait()
+        if not self.exited.done():
+            self.exited.set_result(code)
+
+    def _abandon(self) -> None:
+        """End a process that never became a worker, before anybody knows of it."""
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        self._process.kill()
+        self._process.wait()
+        for task in self._tasks:
+            task.cancel()
+        if self._log_pipe is not None:
+            self._log_pipe.close()
+        if self._writer is not None:
+            self._writer.close()
+        self._channel.close()
+        os.close(self._pidfd)
 
     async def _read_frames(self, reader: asyncio.StreamReader, on_ack: Callable[[int], None]) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 (length,) = FRAME.unpack(await reader.readexactly(FRAME.size))
                 if length > FRAME_BYTES_MAX:
-                    self.kill(signal.SIGKILL)  # only a broken worker sends this
-                    return
-                frame = json.loads(await reader.readexactly(length))
-                if frame["type"] == "ready" and not self.ready.done():
-                    self.ready.set_result(None)
-                elif frame["type"] == "acked":
-                    self.acked_generation = frame["generation"]
-                    on_ack(self.acked_generation)
+                    raise ValueError(f"a frame of {length} bytes")
+                self._take(json.loads(await reader.readexactly(length)), on_ack)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            # Without its channel it can neither be told new keys nor be drained.
+            await asyncio.wait([self.exited], timeout=EXIT_TIMEOUT_S)
+            self.fault = "" if self.exited.done() else "it closed its control channel"
+        except (ValueError, KeyError, TypeError) as error:
+            self.fault = f"it sent a frame that cannot be read: {error!r}"
+        if self.fault:
+            self.kill(signal.SIGKILL)
+
+    def _take(self, frame: Mapping[str, Any], on_ack: Callable[[int], None]) -> None:
+        if frame["type"] == "ready" and not self.ready.done():
+            self.ready.set_result(None)
+        elif frame["type"] == "acked":
+            self.acked_generation = int(frame["generation"])
+            on_ack(self.acked_generation)
 
 
 async def _read_lines(reader: asyncio.StreamReader, on_log: Callable[[bytes], None]) -> None:

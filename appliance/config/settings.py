@@ -202,7 +202,10 @@ class CatalogSettings(Section):
         ByteSize(64 * MIB),
         ge=0,
         le=1024 * 1024 * MIB,
-        **_about("Room in /dev/shm and memory that a new version must leave free.", "0 to 1TiB, such as 64MiB"),
+        **_about(
+            "Memory that a new version must leave free, of the host and of the control group.",
+            "0 to 1TiB, such as 64MiB",
+        ),
     )
 
 

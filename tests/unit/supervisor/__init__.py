@@ -1,0 +1,1 @@
+"""Tests of the supervisor's parts, on real shared memory."""

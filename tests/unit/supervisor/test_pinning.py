@@ -1,0 +1,26 @@
+"""Which core a worker gets."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from supervisor.pinning import plan_pinning
+
+
+def test_auto_gives_each_worker_a_core_of_its_own_from_the_far_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 2, 5, 7})
+    assert plan_pinning("auto", 1) == [[7]]
+    assert plan_pinning("auto", 3) == [[2], [5], [7]]
+    assert plan_pinning("auto", 4) == [[0], [2], [5], [7]]
+
+
+def test_auto_pins_nobody_when_there_are_more_workers_than_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    assert plan_pinning("auto", 3) == [None, None, None]
+
+
+def test_off_pins_nobody_and_a_list_is_used_in_turn() -> None:
+    assert plan_pinning("off", 2) == [None, None]
+    assert plan_pinning((3, 1), 3) == [[3], [1], [3]]
