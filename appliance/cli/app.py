@@ -24,7 +24,7 @@ Exit codes:
 
 \b
 First steps:
-  avap serve             serve the embedded catalogue on 127.0.0.1:50051
+  avap serve             serve the packaged commands on 127.0.0.1:50051
   avap get addVar        ask it for one command
   avap doctor            is this host fit for it?
 """
@@ -91,12 +91,6 @@ def _root(
     pass
 
 
-@app.command("version")
-def print_version() -> None:
-    """Print the version of this installation."""
-    typer.echo(f"avap {__version__}")
-
-
 serve.register(app)
 status.register(app)
 lookup.register(app)
@@ -104,6 +98,12 @@ catalog.register(app)
 config.register(app)
 database.register(app)
 doctor.register(app)
+
+
+@app.command("version")
+def print_version() -> None:
+    """Print the version of this installation."""
+    typer.echo(f"avap {__version__}")
 
 
 def run() -> None:

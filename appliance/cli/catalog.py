@@ -8,7 +8,7 @@ import typer
 
 from appliance.cli import options
 from appliance.cli.connecting import STATUS_TIMEOUT_S, Admin, find_state_dir
-from appliance.cli.output import ago, plain, print_json, print_table, size
+from appliance.cli.output import ago, person_reads, plain, print_json, print_table, size
 
 ROLLBACK_EPILOG = """\b
 Examples:
@@ -20,12 +20,14 @@ The old content is announced under a new generation and pinned: what the source 
 until `avap catalog unpin`, also over restarts.
 """
 ROLLBACK_TIMEOUT_S = 60.0
+DIGEST_SHOWN = 12
+"""Digits of a digest on a terminal: enough for `--to`, and the table fits 80 columns."""
 UNPIN_TIMEOUT_S = 600.0
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the tree."""
-    group = typer.Typer(help="Versions of the catalogue: list them, go back to one, follow the source again.",
+    group = typer.Typer(help="List versions, go back to one, follow the source again.",
                         no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
     group.command("list")(list_versions)
     group.command("rollback", epilog=ROLLBACK_EPILOG)(rollback)
@@ -47,7 +49,7 @@ def list_versions(
     rows = [
         (
             str(version.generation),
-            version.digest,
+            version.digest[:DIGEST_SHOWN] if person_reads() else version.digest,
             str(version.commands),
             size(version.bytes),
             version.origin,

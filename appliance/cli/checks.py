@@ -37,7 +37,7 @@ CLOCK_MIN_S = 1_735_689_600
 CLOCK_SLACK_S = 60.0
 CONNECT_TIMEOUT_S = 2.0
 
-Level = Literal["ok", "warning", "problem"]
+Level = Literal["ok", "info", "warning", "problem"]
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,15 @@ class Host:
     """Where the checks look."""
 
     proc: Path = Path("/proc")
+    sys: Path = Path("/sys")
     cgroup: Path = Path("/sys/fs/cgroup")
     shm: Path = Path("/dev/shm")
     etc: Path = Path("/etc")
     systemd: Path = Path("/run/systemd/system")
     uid: int = field(default_factory=os.geteuid)
+    cores: Callable[[], int] = lambda: len(os.sched_getaffinity(0))
+    """How many we may run on."""
+    cores_online: Callable[[], int] = lambda: os.cpu_count() or 1
     now_s: Callable[[], float] = time.time
     statvfs: Callable[[Path], os.statvfs_result] = os.statvfs
     set_reuseport: Callable[[socket.socket], None] = lambda probe: probe.setsockopt(
@@ -155,8 +159,8 @@ def shared_memory(case: Case) -> Iterator[Finding]:
         yield Finding("problem", "shared memory", f"{shm}: {error.strerror}", f"mount a tmpfs on {shm}")
         return
     total, free = room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize
-    next_one = case.catalog_bytes + settings.catalog.reserve_bytes
-    all_kept = (settings.catalog.keep_generations + 1) * case.catalog_bytes + settings.catalog.reserve_bytes
+    next_one = case.catalog_bytes  # the reserve is kept back from memory, not from here
+    all_kept = (settings.catalog.keep_generations + 2) * case.catalog_bytes  # and the one that is being built
     said = f"{shm} has {size(free)} free of {size(total)}"
     if free < next_one:
         wanted = _mount_size(max(total, all_kept) * 2)
@@ -321,18 +325,33 @@ def _mount_size(count: int) -> str:
     return f"{max(1, -(-count // (1024 * 1024)))}m"
 
 
+def cgroup_folders(case: Case, controller: str) -> list[Path]:
+    """The process's control groups, innermost first: of version 2, and of version 1 where it has this controller."""
+    try:
+        lines = (case.process / "cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    folders = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            root = case.host.cgroup
+        elif controller in controllers.split(","):
+            root = case.host.cgroup / controller
+        else:
+            continue
+        group = Path(path.lstrip("/"))
+        folders += [root / folder for folder in (group, *group.parents)]
+    return folders
+
+
 def _cgroup_left(case: Case) -> int | None:
     """Bytes left under the tightest memory limit of the process's control groups (v2), None without one."""
-    try:
-        line = next(x for x in (case.process / "cgroup").read_text().splitlines() if x.startswith("0::"))
-    except (OSError, StopIteration):
-        return None
     left: int | None = None
-    group = Path(line.removeprefix("0::").lstrip("/"))
-    for folder in (group, *group.parents):
+    for folder in cgroup_folders(case, "memory"):
         try:
-            limit = (case.host.cgroup / folder / "memory.max").read_text().strip()
-            used = int((case.host.cgroup / folder / "memory.current").read_text())
+            limit = (folder / "memory.max").read_text().strip()
+            used = int((folder / "memory.current").read_text())
             room = None if limit == "max" else max(0, int(limit) - used)
         except (OSError, ValueError):
             continue

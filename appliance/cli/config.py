@@ -23,6 +23,8 @@ Later ones win:
 Examples:
   avap config show
   PORT=50052 avap config show --json
+
+A narrow terminal has no room for the names in the environment; `avap config show --json` has them.
 """
 CHECK_EPILOG = """\b
 Examples:
@@ -33,11 +35,9 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the tree."""
-    group = typer.Typer(
-        help="The configuration: show it merged, or check it.", no_args_is_help=True, rich_markup_mode=None
-    )
-    group.command("show", epilog=SHOW_EPILOG)(show)
-    group.command("check", epilog=CHECK_EPILOG)(check)
+    group = typer.Typer(help="Show or check the configuration.", no_args_is_help=True, rich_markup_mode=None)
+    group.command("show", epilog=SHOW_EPILOG, short_help="Show every setting, its value, its source.")(show)
+    group.command("check", epilog=CHECK_EPILOG, short_help="Check it as `avap serve` would.")(check)
     app.add_typer(group, name="config")
 
 
@@ -54,7 +54,7 @@ def show(config: options.ConfigFile = None, json: options.Json = False) -> None:
     else:
         print_table(("setting", "value", "source", "environment"), [
             (row.key, row.text, row.source, row.environment) for row in found
-        ])  # fmt: skip
+        ], droppable="environment")  # fmt: skip
     for warning in loaded.warnings:
         typer.echo(f"warning: {warning}", err=True)
 

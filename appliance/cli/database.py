@@ -35,12 +35,12 @@ ERRORS: dict[str, type[AvapError]] = {
 def register(app: typer.Typer) -> None:
     """Add the commands to the tree."""
     group = typer.Typer(
-        help="The PostgreSQL database that DATABASE_URL names: create its tables, fill them.",
+        help="Prepare the PostgreSQL database that DATABASE_URL names.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
-    group.command("init", epilog=INIT_EPILOG)(init)
-    group.command("seed", epilog=SEED_EPILOG)(seed)
+    group.command("init", epilog=INIT_EPILOG, short_help="Create the tables where they are absent.")(init)
+    group.command("seed", epilog=SEED_EPILOG, short_help="Insert the packaged commands that are absent.")(seed)
     app.add_typer(group, name="db")
 
 

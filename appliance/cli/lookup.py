@@ -23,6 +23,8 @@ Examples:
   avap get addVar
   avap get addVar --interface
   avap get addVar --json --target 10.0.0.5:50051 --key-file ./key
+
+There is no option for the key itself, because every user of a host can read arguments.
 """
 SYNC_EPILOG = """\b
 Examples:
@@ -46,8 +48,8 @@ Exit codes: 0 serving, 1 not serving, 69 no answer.
 def register(app: typer.Typer) -> None:
     """Add the commands to the tree."""
     app.command("get", epilog=GET_EPILOG)(get)
-    app.command("sync", epilog=SYNC_EPILOG)(sync)
-    app.command("health", epilog=HEALTH_EPILOG)(health)
+    app.command("sync", epilog=SYNC_EPILOG, short_help="Fetch the whole catalogue and store it.")(sync)
+    app.command("health", epilog=HEALTH_EPILOG, short_help="Ask whether it serves, as a load balancer does.")(health)
 
 
 def get(
@@ -83,13 +85,16 @@ def sync(
     ] = None,
     form: Annotated[
         Literal["dir", "json", "ndjson"] | None,
-        typer.Option("--format", help="By default what the path's ending says."),
+        typer.Option("--format", help="Form of what is written; by default, what the path's ending says."),
     ] = None,
     target: options.Target = None,
     key_file: options.KeyFile = None,
     wire: options.Wire = None,
     timeout: Annotated[
-        float | None, typer.Option("--timeout", metavar="SECONDS", min=0.001, help="Longest wait; by default for ever.")
+        float | None,
+        typer.Option(
+            "--timeout", metavar="SECONDS", callback=options.positive, help="Longest wait; by default, no limit."
+        ),
     ] = None,
     config: options.ConfigFile = None,
     state_dir: options.StateDir = None,
@@ -110,14 +115,20 @@ def sync(
 
 def health(
     service: Annotated[
-        str, typer.Option("--service", metavar="NAME", help="A service's name; empty for the whole.")
+        str,
+        typer.Option(
+            "--service", metavar="NAME", help="Service to ask about; by default, the whole.", show_default=False
+        ),
     ] = "",
     target: options.Target = None,
     timeout: options.Timeout = 2.0,
     config: options.ConfigFile = None,
     state_dir: options.StateDir = None,
 ) -> None:
-    """Ask for health by the standard protocol. Prints SERVING and exits 0, else 1."""
+    """Print SERVING and exit 0, or say what else and exit 1.
+
+    Asks by the standard health protocol of gRPC; needs no key.
+    """
     with connect(config, state_dir, target, None, None, timeout, needs_key=False) as client:
         answer = client.health(service)
     typer.echo(answer)

@@ -9,6 +9,9 @@ from typing import Any
 
 import typer
 
+GAP = "  "
+"""Between two columns."""
+
 
 def person_reads(*, errors: bool = False) -> bool:
     """Whether standard output (or standard error) is a terminal."""
@@ -30,25 +33,34 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, colours: dict[str, str] | None = None
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    colours: dict[str, str] | None = None,
+    droppable: str = "",
 ) -> None:
-    """Print rows below headings. `colours` maps a cell's text to a style, on terminals only."""
+    """Print rows below headings. On terminals only: `colours` maps a cell's text to a style, and the column
+    `droppable` is left out where the table would be too wide.
+    """
+    widths = [max(len(line[column]) for line in (headings, *rows)) for column in range(len(headings))]
     if person_reads():
         from rich import box
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for heading in headings:
-            table.add_column(heading, overflow="fold")
+        console = Console()
+        too_wide = sum(widths) + len(GAP) * (len(headings) - 1) > console.width
+        shown = [column for column, heading in enumerate(headings) if not (too_wide and heading == droppable)]
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for column in shown:
+            table.add_column(headings[column], overflow="fold")
         for row in rows:
-            table.add_row(*(Text(cell, style=(colours or {}).get(cell, "")) for cell in row))
-        Console().print(table)
+            table.add_row(*(Text(row[column], style=(colours or {}).get(row[column], "")) for column in shown))
+        console.print(table)
         return
-    widths = [max(len(line[column]) for line in (headings, *rows)) for column in range(len(headings))]
     for line in (headings, *rows):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        typer.echo(GAP.join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def plain(message: Any) -> dict[str, object]:

@@ -13,10 +13,11 @@ from appliance.cli.output import person_reads
 
 EPILOG = """\b
 Examples:
-  avap serve                                     the embedded catalogue on 127.0.0.1:50051
-  avap serve --catalog-dir ./commands            and commands of your own
-  DATABASE_URL=postgresql://… avap serve         a catalogue from PostgreSQL
-  avap serve --port 0 --metrics-port 0 --state-dir /tmp/a    a second one beside it
+  avap serve                               the packaged commands
+  avap serve --catalog-dir ./commands      and commands of your own
+  DATABASE_URL=postgresql://… avap serve   a catalogue from PostgreSQL
+  avap serve --port 0 --metrics-port 0 --state-dir /tmp/second
+                                           a second one beside the first
 
 \b
 Signals:
@@ -37,7 +38,10 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     config: options.ConfigFile = None,
-    state_dir: options.StateDir = None,
+    state_dir: Annotated[
+        Path | None,
+        typer.Option("--state-dir", metavar="DIR", help="Folder for snapshot, key and admin socket; one an instance."),
+    ] = None,
     bind: Annotated[
         str | None, typer.Option("--bind", metavar="ADDRESS", help="Address to listen on [127.0.0.1].")
     ] = None,

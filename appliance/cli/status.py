@@ -24,9 +24,10 @@ RELOAD_EPILOG = """\b
 Outcomes:
   announced   a new version is served
   unchanged   the source holds what is served already
-  pinned      a version is pinned; `avap catalog unpin` follows the source again (exit 1)
-  rejected    the new version was refused, the old one is still served (exit 1)
-  failed      the source could not be read, the old version is still served (exit 1)
+and, with the old version still served and exit code 1:
+  pinned      a version is pinned; `avap catalog unpin` ends that
+  rejected    the new version was refused
+  failed      the source could not be read
 
 \b
 Examples:
@@ -45,8 +46,8 @@ COLOURS = {
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the tree."""
-    app.command("status", epilog=STATUS_EPILOG)(status)
-    app.command("reload", epilog=RELOAD_EPILOG)(reload)
+    app.command("status", epilog=STATUS_EPILOG, short_help="Show what is served, from where, by which workers.")(status)
+    app.command("reload", epilog=RELOAD_EPILOG, short_help="Read the source now and tell the outcome.")(reload)
 
 
 def status(config: options.ConfigFile = None, state_dir: options.StateDir = None, json: options.Json = False) -> None:
