@@ -22,17 +22,17 @@ $(VENV)/.run: requirements.txt
 	@command -v cargo >/dev/null || { echo "A Rust toolchain is needed: cargo is not on PATH" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "make: creating $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "make: installing Python dependencies"
-	$(PIP) install --requirement requirements.txt
+	@$(PIP) install --requirement requirements.txt
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@echo "make: installing development dependencies"
-	$(PIP) install --requirement requirements-dev.txt
+	@$(PIP) install --requirement requirements-dev.txt
 	@touch $@
 
 $(VENV)/.build: $(VENV)/.run pyproject.toml $(RUST_SOURCES)
 	@echo "make: building the native half (a minute or two the first time)"
-	VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin develop --release --locked --quiet
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PIP_QUIET=1 $(BIN)/maturin develop --release --locked --quiet
 	@touch $@
 
 .PHONY: build
@@ -56,6 +56,7 @@ check: $(VENV)/.dev build ## Format, lint, types, clippy; warnings are errors
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python proto/generate.py --check
+	$(BIN)/python docs/generate.py --check
 
 .PHONY: test
 test: $(VENV)/.dev build ## Every test: Rust, the memory model, Python, whole appliance, foreign clients
@@ -94,6 +95,10 @@ bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million ro
 	$(BIN)/python -m bench.hydration $(BENCH_JSON)
 
 # ---- upkeep ------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: build ## Write the generated parts of README.md and docs/operations.md
+	$(BIN)/python docs/generate.py
 
 .PHONY: proto
 proto: $(VENV)/.dev ## Generate appliance/pb from proto/

@@ -1,6 +1,6 @@
 """Write requirements.txt and requirements-dev.txt: the dependencies of pyproject.toml, pinned.
 
-    python requirements.py PYTHON        PYTHON: interpreter of an empty virtual environment, which is filled
+python requirements.py PYTHON        PYTHON: interpreter of an empty virtual environment, which is filled
 """
 
 from __future__ import annotations

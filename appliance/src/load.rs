@@ -16,7 +16,7 @@ fn run_load(py: Python<'_>, plan: &str) -> PyResult<String> {
     let mut raised = None;
     let outcome = py.detach(|| {
         bench::run_json(plan, &mut || {
-            raised = Python::attach(Python::check_signals).err();
+            raised = Python::attach(|py| py.check_signals().err());
             raised.is_some()
         })
     });
