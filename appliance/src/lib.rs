@@ -6,6 +6,7 @@
 
 use pyo3::prelude::*;
 
+mod background;
 mod catalog;
 pub mod grpc;
 mod load;

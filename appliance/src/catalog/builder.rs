@@ -11,6 +11,7 @@ use shm_catalog::{BuildReport, Builder, BuilderOptions, Row, SegmentId, WireForm
 
 use super::errors::{ArenaError, SegmentError};
 use super::feeder::Feeder;
+use crate::background;
 
 /// Above this a row is worth letting other Python threads run: some 30 µs of hashing.
 const DETACH_BYTES: usize = 32 << 10;
@@ -131,7 +132,9 @@ impl SegmentBuilder {
     fn finish(&self, py: Python<'_>) -> PyResult<PyBuildReport> {
         self.with_state(|state| {
             let builder = end(py, state)?;
-            let report = py.detach(|| builder.finish()).map_err(ArenaError::from)?;
+            let report = py
+                .detach(|| background::run(|| builder.finish()))
+                .map_err(ArenaError::from)?;
             Ok(PyBuildReport(report))
         })
     }

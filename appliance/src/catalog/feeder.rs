@@ -14,6 +14,8 @@ use std::thread::JoinHandle;
 use shm_catalog::copy_stream::CopyStream;
 use shm_catalog::{BuildError, Builder};
 
+use crate::background;
+
 /// One buffer: the GIL is handed over and the threads meet once in so many bytes.
 const BUFFER_BYTES: usize = 256 << 10;
 
@@ -44,7 +46,10 @@ impl Feeder {
         let seen = Arc::clone(&rows);
         let thread = std::thread::Builder::new()
             .name("avap-build".to_owned())
-            .spawn(move || feed_all(builder, &full_receiver, &empty_sender, &seen))?;
+            .spawn(move || {
+                background::yield_to_requests();
+                feed_all(builder, &full_receiver, &empty_sender, &seen)
+            })?;
         Ok(Self {
             filling: Vec::with_capacity(BUFFER_BYTES),
             full,

@@ -8,6 +8,7 @@ use pyo3::types::PyBytes;
 use shm_catalog::Segment;
 
 use super::errors::ArenaError;
+use crate::background;
 
 /// A segment mapped read-only.
 #[pyclass(frozen, name = "Segment", module = "appliance._native")]
@@ -37,7 +38,9 @@ impl PySegment {
 
     fn verify(&self, py: Python<'_>) -> PyResult<()> {
         let segment = self.mapped()?;
-        Ok(py.detach(|| segment.verify()).map_err(ArenaError::from)?)
+        Ok(py
+            .detach(|| background::run(|| segment.verify()))
+            .map_err(ArenaError::from)?)
     }
 
     fn get<'py>(&self, py: Python<'py>, name: &[u8]) -> PyResult<Option<Bound<'py, PyBytes>>> {

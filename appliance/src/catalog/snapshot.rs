@@ -8,6 +8,7 @@ use shm_catalog::SegmentId;
 use shm_catalog::snapshot::{self, SnapshotInfo};
 
 use super::errors::ArenaError;
+use crate::background;
 
 /// What a snapshot holds.
 #[pyclass(frozen, name = "SnapshotInfo", module = "appliance._native")]
@@ -56,7 +57,7 @@ impl PySnapshotInfo {
 )]
 pub fn snapshot_write(py: Python<'_>, segment_name: &str, path: PathBuf) -> PyResult<()> {
     Ok(py
-        .detach(|| snapshot::write(segment_name, &path))
+        .detach(|| background::run(|| snapshot::write(segment_name, &path)))
         .map_err(ArenaError::from)?)
 }
 

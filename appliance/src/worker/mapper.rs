@@ -11,6 +11,8 @@ use rustix::thread::CpuSet;
 use shm_catalog::{Announcement, OpenError, Segment};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::background;
+
 /// A segment that was asked for.
 pub struct Mapped {
     pub announcement: Announcement,
@@ -56,6 +58,7 @@ impl Mapper {
                     // nothing else.
                     let _ = rustix::thread::sched_setaffinity(None, &cores);
                 }
+                background::yield_to_requests();
                 work(&jobs, &mapped);
             })?;
         Ok(Self(sender))
