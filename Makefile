@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-RUST_SOURCES := $(shell find shm_catalog appliance bench -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find shm_catalog appliance bench -path bench/reference -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
 PROTO_SOURCES := $(wildcard proto/*.proto)
 
 .PHONY: help
@@ -52,6 +52,8 @@ wheel: $(VENV)/.run ## Build the wheel into build/wheels
 check: $(VENV)/.dev build ## Format, lint, types, clippy; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cd bench/reference && cargo fmt --all --check
+	cd bench/reference && CARGO_TARGET_DIR=$(CURDIR)/build/reference/cargo cargo clippy --release --all-targets --locked -- -D warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -93,6 +95,18 @@ bench-swap: $(VENV)/.dev build ## What swaps of 100,000 commands do to requests
 .PHONY: bench-hydration
 bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million rows
 	$(BIN)/python -m bench.hydration $(BENCH_JSON)
+
+.PHONY: bench-tuning
+bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 minutes, root; TRIAL=name for one)
+	$(BIN)/python -m bench.tuning $(TRIAL)
+
+.PHONY: bench-ceiling
+bench-ceiling: $(VENV)/.dev build ## What the load generator can do at most, and whether h2load agrees
+	$(BIN)/python -m bench.ceiling $(BENCH_JSON)
+
+.PHONY: test-diff
+test-diff: $(VENV)/.dev build ## Does avap bench diff find a real 10 % on this host?
+	$(BIN)/python -m tests.bench.repeated
 
 # ---- upkeep ------------------------------------------------------------------------------------
 

@@ -266,7 +266,22 @@ def room_available(path_of_shm: str = "/dev/shm") -> Room:
 def run_load(plan: str) -> str:
     """Make load as the JSON `plan` says (bench/src/plan.rs) and return the report as JSON (bench/src/report.rs).
 
-    A signal's exception ends the run and is raised. Raises ValueError for a plan that cannot be run and OSError.
+    The first of the plan's threads is the caller's; no other and no socket outlives the call. A signal's exception
+    ends the run and is raised. Raises ValueError for a plan that cannot be run and OSError.
+    """
+
+def run_null_server(
+    lifeline_fd: int,
+    version: str,
+    record: bytes,
+    catalog: bytes,
+    listening: Callable[[str], object],
+) -> None:
+    """Answer every GetCommand with `record` and every SyncCatalog with `catalog`, looking nothing up, until the other
+    end of the pipe `lifeline_fd` is closed. `version` is `<generation>-<digest>`.
+
+    It listens on a free port of loopback; `listening` is called once with `address:port`. A signal's exception ends
+    it and is raised. Raises OSError.
     """
 
 def run_worker(control_fd: int, name_process: Callable[[int], object]) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import grpc
 
 from appliance.pb import admin_pb2, admin_pb2_grpc
+from bench.interruption import uninterrupted
 from bench.verdict import BenchError
 
 KEY = "bench-key-0123456789"
@@ -114,9 +115,13 @@ class ApplianceProcess:
 def serving(state_dir: Path, environ: Mapping[str, str]) -> Iterator[ApplianceProcess]:
     """A ready appliance for the length of the block."""
     state_dir.mkdir(mode=0o700)
-    appliance = ApplianceProcess(state_dir, environ)
+    appliance = None
     try:
+        with uninterrupted():  # once it is started there is something to stop
+            appliance = ApplianceProcess(state_dir, environ)
         appliance.wait_ready()
         yield appliance
     finally:
-        appliance.close()
+        if appliance is not None:
+            with uninterrupted():
+                appliance.close()

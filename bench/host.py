@@ -19,6 +19,10 @@ def fingerprint() -> dict[str, Any]:
         "cpu": _cpu_model(),
         "cores_allowed": sorted(os.sched_getaffinity(0)),
         "cores": os.cpu_count(),
+        "cpuset": _cpuset(),
+        "isolated": _read(Path("/sys/devices/system/cpu/isolated")),
+        "smt": _read(Path("/sys/devices/system/cpu/smt/active")),
+        "clocksource": _read(Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")),
         "kernel": platform.release(),
         "mitigations": {path.name: _read(path) for path in vulnerabilities},
         "governor": _read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
@@ -39,6 +43,19 @@ def fingerprint() -> dict[str, Any]:
 def _cpu_model() -> str:
     lines = _read(Path("/proc/cpuinfo")).splitlines()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _cpuset() -> str:
+    """The cores that this process's control group allows, empty where there is none; of either version of cgroups."""
+    for line in _read(Path("/proc/self/cgroup")).splitlines():
+        _, controllers, path = line.split(":", 2)
+        if "cpuset" in controllers.split(","):
+            return _read(Path(f"/sys/fs/cgroup/cpuset{path}/cpuset.cpus"))
+        if not controllers:
+            found = _read(Path(f"/sys/fs/cgroup{path}/cpuset.cpus.effective"))
+            if found:
+                return found
+    return ""
 
 
 def _read(path: Path) -> str:

@@ -14,7 +14,8 @@ from bench.verdict import BenchError
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a run came to; `raw` is all of it (bench/src/report.rs). Latencies are microseconds."""
+    """What a run came to; `raw` is all of it (bench/src/report.rs), each thread's CPU time among it. Latencies are
+    microseconds."""
 
     rate: float
     p50_us: float
@@ -40,8 +41,9 @@ def make_load(
 ) -> LoadReport:
     """Make load on `target` and check every reply against `versions` (digest to a file with its catalogue).
 
-    `rate` in requests a second makes it an open loop. `knobs`: further fields of the plan (bench/src/plan.rs).
-    Raises BenchError when a single reply is wrong or missing.
+    `rate` in requests a second makes it an open loop. `knobs`: further fields of the plan (bench/src/plan.rs), as
+    `threads`, `arrivals` (`even` or `poisson`), `method` and, of the method `Execute`, `http`; that one needs no
+    `versions`. Raises BenchError when a single reply is wrong or missing.
     """
     plan: dict[str, Any] = {
         "target": target,

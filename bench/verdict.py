@@ -17,8 +17,11 @@ from typing import Any
 from bench.host import fingerprint
 
 EXIT_OVER_LIMIT = 1
+EXIT_USAGE = 2
 EXIT_UNAVAILABLE = 69
 EXIT_FAULT = 70
+EXIT_OS = 71
+EXIT_KEY = 77
 
 
 class BenchError(Exception):
@@ -31,6 +34,30 @@ class MissingToolError(BenchError):
     """A program that the benchmark needs is not installed."""
 
     exit_code = EXIT_UNAVAILABLE
+
+
+class UsageError(BenchError):
+    """Something was asked for that can never work."""
+
+    exit_code = EXIT_USAGE
+
+
+class UnreachableError(BenchError):
+    """The server to measure does not answer, or went away in the middle."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class KeyRefusedError(BenchError):
+    """The server to measure refuses the key, or its file cannot be read."""
+
+    exit_code = EXIT_KEY
+
+
+class OsRefusedError(BenchError):
+    """The operating system refused something, for example room on a disk."""
+
+    exit_code = EXIT_OS
 
 
 @dataclass(frozen=True, slots=True)

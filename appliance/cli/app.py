@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from appliance import __version__
-from appliance.cli import catalog, config, database, doctor, lookup, serve, status
+from appliance.cli import bench, catalog, config, database, doctor, lookup, serve, status
 from appliance.errors import EXIT_INTERRUPTED, AvapError
 
 EPILOG = """\b
@@ -98,6 +98,7 @@ catalog.register(app)
 config.register(app)
 database.register(app)
 doctor.register(app)
+bench.register(app)
 
 
 @app.command("version")

@@ -64,7 +64,6 @@ class Host:
     uid: int = field(default_factory=os.geteuid)
     cores: Callable[[], int] = lambda: len(os.sched_getaffinity(0))
     """How many we may run on."""
-    cores_online: Callable[[], int] = lambda: os.cpu_count() or 1
     now_s: Callable[[], float] = time.time
     statvfs: Callable[[Path], os.statvfs_result] = os.statvfs
     set_reuseport: Callable[[socket.socket], None] = lambda probe: probe.setsockopt(

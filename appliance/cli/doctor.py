@@ -17,8 +17,9 @@ Examples:
   sudo -u avap avap doctor --config /etc/avap/appliance.toml
 
 Exit 1 when there is a problem; warnings alone exit 0. Run it as the user that runs the appliance.
+What only costs speed is explained in tuning.md.
 """
-STYLES = {"ok": "green", "warning": "yellow", "problem": "red"}
+STYLES = {"ok": "green", "info": "cyan", "warning": "yellow", "problem": "red"}
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
 def doctor(config: options.ConfigFile = None, state_dir: options.StateDir = None, json: options.Json = False) -> None:
     """Look whether this host is fit for the appliance. Each line says what is wrong and what to do."""
     from appliance.cli.checks import CHECKS, Case, Finding
+    from appliance.cli.tuning_checks import TUNING_CHECKS
 
     findings: list[Finding] = []
     try:
@@ -46,7 +48,7 @@ def doctor(config: options.ConfigFile = None, state_dir: options.StateDir = None
         if not loaded.warnings:
             findings.append(Finding("ok", "configuration", str(loaded.config_file or "defaults and environment")))
         case = Case(loaded.settings, running(loaded.settings.state_dir))
-        findings += [finding for check in CHECKS for finding in check(case)]
+        findings += [finding for check in (*CHECKS, *TUNING_CHECKS) for finding in check(case)]
     if json:
         print_json([asdict(finding) for finding in findings])
     else:

@@ -10,6 +10,7 @@ mod background;
 mod catalog;
 pub mod grpc;
 mod load;
+mod null_server;
 pub mod worker;
 
 #[global_allocator]
@@ -21,5 +22,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     catalog::register(module)?;
     worker::register(module)?;
     load::register(module)?;
+    null_server::register(module)?;
     Ok(())
 }

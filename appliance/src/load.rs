@@ -16,7 +16,10 @@ fn run_load(py: Python<'_>, plan: &str) -> PyResult<String> {
     let mut raised = None;
     let outcome = py.detach(|| {
         bench::run_json(plan, &mut || {
-            raised = Python::attach(|py| py.check_signals().err());
+            // It may be asked again after it said yes, and a signal is told once.
+            raised = raised
+                .take()
+                .or_else(|| Python::attach(|py| py.check_signals().err()));
             raised.is_some()
         })
     });
@@ -24,7 +27,7 @@ fn run_load(py: Python<'_>, plan: &str) -> PyResult<String> {
         return Err(error);
     }
     outcome.map_err(|error| match error {
-        LoadError::Os { .. } => PyOSError::new_err(error.to_string()),
+        LoadError::Os { .. } | LoadError::Interrupted => PyOSError::new_err(error.to_string()),
         LoadError::Plan(_) | LoadError::Expected { .. } => PyValueError::new_err(error.to_string()),
     })
 }

@@ -1,7 +1,6 @@
-//! The loop: one thread, epoll, a timer for what is due next.
+//! The loop of one thread: epoll, and a timer for what is due next.
 
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
@@ -15,13 +14,15 @@ use rustix::time::{
     timerfd_settime,
 };
 
+use crate::arrivals::{Arrivals, Random};
 use crate::clock::{now_ns, thread_cpu_ns};
-use crate::connection::{Connection, Request, Windows};
-use crate::expected::Expected;
-use crate::plan::{LoadError, Method, Plan, nanoseconds};
-use crate::report::{Latency, Report};
-use crate::request::{RequestHeaders, Requests};
-use crate::tally::{PREFIX_BYTES, Tally};
+use crate::connection::{Connection, Ending, Judge, Request};
+use crate::headers::Fields;
+use crate::link::Link;
+use crate::plan::{LoadError, Plan, nanoseconds};
+use crate::report::Share;
+use crate::request::Requests;
+use crate::tally::Tally;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const READ_BYTES: usize = 256 << 10;
@@ -36,79 +37,41 @@ const LATE_MAX_NS: u64 = 5_000_000;
 const QUANTUM_NS: u64 = 50_000;
 const TIMER: Token = Token(usize::MAX);
 
-/// Runs a plan to its end, or until `interrupted` says so (asked about twenty times a second).
-///
-/// # Errors
-/// [`LoadError`]: a plan that cannot be run, a target that cannot be reached at the start, samples that cannot be
-/// written. What happens later is part of the report.
-pub fn run(
-    plan: &Plan,
-    expected: &Expected,
-    interrupted: &mut dyn FnMut() -> bool,
-) -> Result<Report, LoadError> {
-    plan.check()?;
-    let nameless = [String::new()];
-    let names = match plan.method {
-        Method::SyncCatalog => &nameless,
-        Method::GetCommand if plan.names.is_empty() => expected.names(),
-        Method::GetCommand => &plan.names,
-    };
-    let requests = Requests::new(names)?;
-    let mut drive = Drive::open(plan, expected, &requests)?;
-    drive.settle()?;
-    let report = drive.run(interrupted)?;
-    if let Some(path) = &plan.samples {
-        let bytes: Vec<u8> = drive
-            .tally
-            .samples
-            .iter()
-            .flat_map(|(from, to)| [from.to_le_bytes(), to.to_le_bytes()])
-            .flatten()
-            .collect();
-        fs::write(path, bytes).map_err(|error| LoadError::Os {
-            what: "writing the samples",
-            error,
-        })?;
-    }
-    Ok(report)
-}
-
-/// A connection with its socket.
-struct Link {
-    socket: TcpStream,
-    connection: Connection,
-    connected: bool,
-    /// Wants its bytes sent or its streams filled at the end of the turn.
-    touched: bool,
-    /// The socket is gone; a new one is made then.
-    reopen_at_ns: Option<u64>,
-}
-
-struct Drive<'a> {
+/// One thread of a run.
+pub struct Drive<'a, C: Connection> {
     plan: &'a Plan,
+    /// Which of the plan's threads.
+    thread: u32,
     requests: &'a Requests,
     tally: Tally<'a>,
     poll: Poll,
     timer: OwnedFd,
-    links: Vec<Link>,
+    links: Vec<Link<C>>,
     touched: Vec<usize>,
-    headers: Rc<RequestHeaders>,
-    body_bytes_max: usize,
+    setup: Rc<C::Setup>,
     buffer: Vec<u8>,
-    random: u64,
+    random: Random,
     next_link: usize,
+    /// Closed loop, and its time is not up: every free stream is filled.
+    filling: bool,
     due: u64,
     not_started_busy: u64,
     not_started_late: u64,
     reconnects: u64,
     expire_at_ns: u64,
+    /// A connection is to be made again.
+    reopening: bool,
 }
 
-impl<'a> Drive<'a> {
-    fn open(
+impl<'a, C: Connection> Drive<'a, C> {
+    /// Makes this thread's share of the plan's connections; `interrupted` is asked between two of them.
+    pub fn open(
         plan: &'a Plan,
-        expected: &'a Expected,
+        thread: u32,
         requests: &'a Requests,
+        tally: Tally<'a>,
+        setup: C::Setup,
+        interrupted: &mut dyn FnMut() -> bool,
     ) -> Result<Self, LoadError> {
         let refused = |what| move |error: io::Error| LoadError::Os { what, error };
         let poll = Poll::new().map_err(refused("epoll"))?;
@@ -125,32 +88,30 @@ impl<'a> Drive<'a> {
             .map_err(refused("epoll of the timer"))?;
         let mut drive = Self {
             plan,
+            thread,
             requests,
-            tally: Tally::new(plan.method, expected, requests, plan.samples.is_some()),
+            tally,
             poll,
             timer,
-            links: Vec::with_capacity(plan.connections as usize),
+            links: Vec::new(),
             touched: Vec::new(),
-            headers: Rc::new(RequestHeaders::new(
-                plan.method.path(),
-                &plan.target.to_string(),
-                &plan.key,
-            )),
-            body_bytes_max: PREFIX_BYTES
-                + match plan.method {
-                    Method::GetCommand => expected.record_bytes_max(),
-                    Method::SyncCatalog => expected.catalog_bytes_max(),
-                },
+            setup: Rc::new(setup),
             buffer: vec![0; READ_BYTES],
-            random: plan.seed ^ 0x9E37_79B9_7F4A_7C15,
+            random: Random::new(plan.seed, thread),
             next_link: 0,
+            filling: false,
             due: 0,
             not_started_busy: 0,
             not_started_late: 0,
             reconnects: 0,
             expire_at_ns: 0,
+            reopening: false,
         };
-        for index in 0..plan.connections as usize {
+        let connections = plan.connections_of(thread) as usize;
+        for index in 0..connections {
+            if interrupted() {
+                return Err(LoadError::Interrupted);
+            }
             let socket = std::net::TcpStream::connect_timeout(&plan.target, CONNECT_TIMEOUT)
                 .and_then(|socket| {
                     socket
@@ -159,10 +120,9 @@ impl<'a> Drive<'a> {
                 })
                 .and_then(|socket| drive.register(index, socket))
                 .map_err(refused("connecting to the target"))?;
-            let connection = drive.connection();
             drive.links.push(Link {
                 socket,
-                connection,
+                connection: C::new(&drive.setup),
                 connected: true,
                 touched: false,
                 reopen_at_ns: None,
@@ -183,52 +143,43 @@ impl<'a> Drive<'a> {
         Ok(socket)
     }
 
-    fn connection(&self) -> Connection {
-        let windows = Windows {
-            stream: self.plan.stream_window,
-            connection: self.plan.connection_window,
-        };
-        Connection::new(
-            self.plan.streams as usize,
-            windows,
-            Rc::clone(&self.headers),
-            self.body_bytes_max,
-        )
-    }
-
-    /// Waits until the server has said its SETTINGS on every connection.
-    fn settle(&mut self) -> Result<(), LoadError> {
+    /// Waits until requests may be sent on every connection.
+    pub fn settle(&mut self, interrupted: &mut dyn FnMut() -> bool) -> Result<(), LoadError> {
         let deadline_ns = now_ns() + CONNECT_TIMEOUT.as_nanos() as u64;
+        let mut events = Events::with_capacity(EVENTS_MAX);
         self.flush();
         while !self.links.iter().all(|link| link.connection.ready()) {
-            if now_ns() > deadline_ns || self.links.iter().any(|link| link.reopen_at_ns.is_some()) {
+            if now_ns() > deadline_ns || !self.links.iter().all(Link::open) {
                 let error = io::Error::other("it does not answer in HTTP/2");
                 return Err(LoadError::Os {
                     what: "connecting to the target",
                     error,
                 });
             }
-            self.turn()?;
+            if interrupted() {
+                return Err(LoadError::Interrupted);
+            }
+            self.turn(&mut events)?;
             self.flush();
         }
         Ok(())
     }
 
-    fn run(&mut self, interrupted: &mut dyn FnMut() -> bool) -> Result<Report, LoadError> {
-        let (began_ns, began_cpu_ns) = (now_ns(), thread_cpu_ns());
+    /// Makes the load; all threads of a plan began at the same time.
+    pub fn run(
+        mut self,
+        began_ns: u64,
+        interrupted: &mut dyn FnMut() -> bool,
+    ) -> Result<Share, LoadError> {
+        let began_cpu_ns = thread_cpu_ns();
         let measure_from_ns = began_ns + nanoseconds(self.plan.warmup_s);
         let end_ns = measure_from_ns + nanoseconds(self.plan.duration_s);
         self.tally.measure(measure_from_ns, end_ns);
+        let mut events = Events::with_capacity(EVENTS_MAX);
         let mut ask_at_ns = began_ns;
         let mut stopped = false;
-        let mut arrivals = self.plan.rate.map(|rate| Arrivals {
-            began_ns,
-            rate,
-            number: 0,
-        });
-        if arrivals.is_none() {
-            (0..self.links.len()).for_each(|index| self.touch(index));
-        }
+        let mut arrivals = Arrivals::new(self.plan, self.thread, began_ns);
+        (0..self.links.len()).for_each(|index| self.touch(index));
         loop {
             let now = now_ns();
             if now >= ask_at_ns {
@@ -241,46 +192,32 @@ impl<'a> Drive<'a> {
             {
                 break;
             }
+            self.filling = sending && arrivals.is_none();
             match &mut arrivals {
                 Some(arrivals) if sending => self.start_due(arrivals, now, end_ns)?,
-                None if sending => self.refill(now),
+                None if sending => self.fill_touched(now),
                 _ => {}
             }
             self.flush();
             self.upkeep(now);
-            self.turn()?;
+            self.turn(&mut events)?;
         }
         let ended_ns = now_ns();
-        if !stopped {
-            let Self { links, tally, .. } = self;
-            for link in links {
-                link.connection.lose(&mut |request, _| {
-                    tally.finished(request, &crate::connection::Ending::TimedOut, ended_ns);
-                });
+        for link in &mut self.links {
+            if !stopped {
+                link.connection.lose(&mut Late(&mut self.tally, ended_ns));
             }
+            self.tally.counts.failures.went_back += link.connection.went_back();
         }
-        self.tally.failures.went_back += self
-            .links
-            .iter()
-            .map(|link| link.connection.went_back)
-            .sum::<u64>();
-        let tally = &self.tally;
-        Ok(Report {
-            clean: tally.failures == crate::report::Failures::default(),
-            verified: tally.verified,
-            rate: tally.verified_in_time as f64 / self.plan.duration_s.max(f64::MIN_POSITIVE),
+        Ok(Share {
+            counts: self.tally.counts,
+            connections: self.links.len() as u32,
             due: self.due,
             not_started_busy: self.not_started_busy,
             not_started_late: self.not_started_late,
-            failures: tally.failures,
-            notes: tally.notes.clone(),
-            latency_us: Latency::of(&tally.latency_ns),
-            measured: tally.latency_ns.len(),
-            versions: tally.versions.clone(),
             reconnects: self.reconnects,
-            generator_cpu_s: (thread_cpu_ns() - began_cpu_ns) as f64 / 1e9,
+            cpu_s: (thread_cpu_ns() - began_cpu_ns) as f64 / 1e9,
             elapsed_s: (ended_ns - began_ns) as f64 / 1e9,
-            samples_dropped: tally.samples_dropped,
             interrupted: stopped,
         })
     }
@@ -294,7 +231,7 @@ impl<'a> Drive<'a> {
     ) -> Result<(), LoadError> {
         let mut next_ns = arrivals.next_ns();
         while next_ns <= now && next_ns < end_ns {
-            arrivals.number += 1;
+            arrivals.advance();
             let measured = u64::from(self.tally.measured(next_ns));
             self.due += measured;
             if now - next_ns > LATE_MAX_NS {
@@ -308,9 +245,13 @@ impl<'a> Drive<'a> {
     }
 
     /// Closed loop: a new request on every free stream.
-    fn refill(&mut self, now: u64) {
+    fn fill(&mut self, index: usize, now: u64) {
+        while self.start_on(index, now, now) {}
+    }
+
+    fn fill_touched(&mut self, now: u64) {
         for position in 0..self.touched.len() {
-            while self.start_on(self.touched[position], now, now) {}
+            self.fill(self.touched[position], now);
         }
     }
 
@@ -326,19 +267,16 @@ impl<'a> Drive<'a> {
     }
 
     fn start_on(&mut self, index: usize, intended_ns: u64, now: u64) -> bool {
-        let name = pick(self.random, self.requests.names.len());
+        let connection = &mut self.links[index].connection;
+        if connection.in_flight() >= self.plan.streams as usize {
+            return false; // most calls of `fill` end here: no name is drawn for it
+        }
+        let name = self.random.below(self.requests.names.len());
         let request = Request {
             name: name as u32,
             intended_ns,
         };
-        let started =
-            self.links[index]
-                .connection
-                .start(request, &self.requests.messages[name], now);
-        if started {
-            self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        }
-        started
+        connection.start(request, &self.requests.messages[name], now)
     }
 
     fn in_flight(&self) -> usize {
@@ -355,9 +293,13 @@ impl<'a> Drive<'a> {
     }
 
     /// Waits for sockets or the timer and reads what came.
-    fn turn(&mut self) -> Result<(), LoadError> {
-        let mut events = Events::with_capacity(EVENTS_MAX);
-        match self.poll.poll(&mut events, Some(TURN)) {
+    fn turn(&mut self, events: &mut Events) -> Result<(), LoadError> {
+        let turn = if self.reopening {
+            Duration::from_nanos(RECONNECT_AFTER_NS)
+        } else {
+            TURN
+        };
+        match self.poll.poll(events, Some(turn)) {
             Err(error) if error.kind() != io::ErrorKind::Interrupted => {
                 return Err(LoadError::Os {
                     what: "epoll",
@@ -368,39 +310,58 @@ impl<'a> Drive<'a> {
         }
         for event in events.iter().filter(|event| event.token() != TIMER) {
             let index = event.token().0;
-            if self.links[index].reopen_at_ns.is_some() {
+            let link = &mut self.links[index];
+            if !link.open() {
                 continue;
             }
-            self.links[index].connected |= event.is_writable();
-            if event.is_readable() || event.is_read_closed() || event.is_error() {
-                self.read(index, event.is_read_closed() || event.is_error());
+            link.connected |= event.is_writable();
+            let closed = event.is_read_closed() || event.is_error();
+            if event.is_readable() || closed {
+                self.read(index, closed);
+            } else {
+                self.touch(index);
             }
-            self.touch(index);
         }
         Ok(())
     }
 
+    /// Reads what came, and in a closed loop sends the next requests at once: the server has something to do while
+    /// the other connections are read.
     fn read(&mut self, index: usize, closed: bool) {
         loop {
-            let Self {
-                links,
-                tally,
-                buffer,
-                ..
-            } = self;
             let Link {
                 socket, connection, ..
-            } = &mut links[index];
-            match socket.read(buffer) {
-                Ok(0) => return self.close(index),
+            } = &mut self.links[index];
+            match socket.read(&mut self.buffer) {
+                Ok(0) => {
+                    let now = now_ns();
+                    let verified_before = self.tally.counts.verified;
+                    connection.ended(&mut self.tally.at(now));
+                    self.close(index);
+                    if self.tally.counts.verified > verified_before {
+                        self.reopen(index, self.plan.target, now);
+                    }
+                    return;
+                }
                 Ok(bytes) => {
                     let now = now_ns();
-                    let finished = &mut |request, ending: crate::connection::Ending<'_>| {
-                        tally.finished(request, &ending, now);
-                    };
-                    if let Err(fault) = connection.receive(&buffer[..bytes], finished) {
-                        self.tally.failures.faults += 1;
-                        self.tally.note_text(fault.0.to_owned());
+                    let verified_before = self.tally.counts.verified;
+                    let judge = &mut self.tally.at(now);
+                    if let Err(fault) = connection.receive(&self.buffer[..bytes], judge) {
+                        self.tally.counts.failures.faults += 1;
+                        self.tally.counts.note(fault.0.to_owned());
+                        return self.close(index);
+                    }
+                    // One reply a connection is a way to serve; none at all waits for `upkeep`.
+                    let replied = self.tally.counts.verified > verified_before;
+                    if replied && self.links[index].served_its_time() {
+                        self.close(index);
+                        return self.reopen(index, self.plan.target, now);
+                    }
+                    if self.filling {
+                        self.fill(index, now);
+                    }
+                    if self.links[index].send().is_err() {
                         return self.close(index);
                     }
                     // A short read emptied the socket; what comes later is a new edge.
@@ -417,13 +378,9 @@ impl<'a> Drive<'a> {
 
     /// Sends what touched connections have to say.
     fn flush(&mut self) {
-        for index in std::mem::take(&mut self.touched) {
-            let link = &mut self.links[index];
-            link.touched = false;
-            if link.connected
-                && link.reopen_at_ns.is_none()
-                && send(&mut link.socket, &mut link.connection.out).is_err()
-            {
+        while let Some(index) = self.touched.pop() {
+            self.links[index].touched = false;
+            if self.links[index].send().is_err() {
                 self.close(index);
             }
         }
@@ -435,42 +392,32 @@ impl<'a> Drive<'a> {
             return;
         }
         self.expire_at_ns = now + EXPIRE_EVERY_NS.min(RECONNECT_AFTER_NS);
+        let before_ns = now.saturating_sub(self.plan.timeout_ns());
         for index in 0..self.links.len() {
-            let Self { links, tally, .. } = self;
-            let link = &mut links[index];
-            let before_ns = now.saturating_sub(self.plan.timeout_ns());
-            link.connection.expire(before_ns, &mut |request, ending| {
-                tally.finished(request, &ending, now);
-            });
-            if link.connection.going_away()
-                && link.connection.in_flight() == 0
-                && link.reopen_at_ns.is_none()
-            {
+            let link = &mut self.links[index];
+            link.connection.expire(before_ns, &mut self.tally.at(now));
+            if link.served_its_time() {
                 self.close(index);
                 self.links[index].reopen_at_ns = Some(now);
             }
-            if self.links[index]
-                .reopen_at_ns
-                .is_some_and(|at_ns| at_ns <= now)
-            {
+            let reopen_at_ns = self.links[index].reopen_at_ns;
+            if reopen_at_ns.is_some_and(|at_ns| at_ns <= now) {
                 self.reopen(index, self.plan.target, now);
             }
             self.touch(index);
         }
+        self.reopening = !self.links.iter().all(Link::open);
     }
 
     fn close(&mut self, index: usize) {
         let now = now_ns();
-        let Self {
-            links, tally, poll, ..
-        } = self;
-        let link = &mut links[index];
-        let _ = poll.registry().deregister(&mut link.socket); // it is closed below in any case
+        let link = &mut self.links[index];
+        let _ = self.poll.registry().deregister(&mut link.socket); // it is closed below in any case
         let _ = link.socket.shutdown(std::net::Shutdown::Both);
         link.connected = false;
-        link.connection
-            .lose(&mut |request, ending| tally.finished(request, &ending, now));
+        link.connection.lose(&mut self.tally.at(now));
         link.reopen_at_ns = Some(now + RECONNECT_AFTER_NS);
+        self.reopening = true;
     }
 
     fn reopen(&mut self, index: usize, target: SocketAddr, now: u64) {
@@ -480,12 +427,12 @@ impl<'a> Drive<'a> {
             return;
         };
         self.reconnects += 1;
-        let connection = self.connection();
         let link = &mut self.links[index];
-        self.tally.failures.went_back += link.connection.went_back;
+        self.tally.counts.failures.went_back += link.connection.went_back();
         link.socket = socket;
-        link.connection = connection;
+        link.connection = C::new(&self.setup);
         link.reopen_at_ns = None;
+        self.touch(index);
     }
 
     fn set_timer(&self, at_ns: u64) -> Result<(), LoadError> {
@@ -510,40 +457,15 @@ impl<'a> Drive<'a> {
     }
 }
 
-/// Intended times at a set rate.
-struct Arrivals {
-    began_ns: u64,
-    rate: f64,
-    number: u64,
-}
+/// Ends what is still under way when time is up: as given up, not as lost.
+struct Late<'t, 'a>(&'t mut Tally<'a>, u64);
 
-impl Arrivals {
-    fn next_ns(&self) -> u64 {
-        self.began_ns + nanoseconds(self.number as f64 / self.rate)
+impl Judge for Late<'_, '_> {
+    fn agrees(&mut self, _: Request, _: &Rc<Fields>, _: usize, _: &[u8]) -> bool {
+        false
     }
-}
 
-/// Writes as much as the socket takes.
-fn send(socket: &mut TcpStream, out: &mut Vec<u8>) -> io::Result<()> {
-    let mut sent = 0;
-    while sent < out.len() {
-        match socket.write(&out[sent..]) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(bytes) => sent += bytes,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    fn finished(&mut self, request: Request, _: Ending<'_>) {
+        self.0.at(self.1).finished(request, Ending::TimedOut);
     }
-    out.drain(..sent);
-    Ok(())
-}
-
-/// An index below `count` (splitmix64, then the high half of a product).
-fn pick(state: u64, count: usize) -> usize {
-    let mut mixed = state;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^= mixed >> 31;
-    ((u128::from(mixed) * count as u128) >> 64) as usize
 }

@@ -6,7 +6,7 @@ use crate::expected::{Expected, encode_catalog};
 use crate::plan::Plan;
 use crate::report::{Failures, Report};
 use crate::run;
-use crate::test_server::{Faults, serve};
+use crate::test_server::{Faults, NONE, serve};
 
 const DIGEST: &str = "0123456789abcdef0123456789abcdef";
 
@@ -32,7 +32,7 @@ const OPEN: &str =
 
 #[test]
 fn every_reply_of_a_sound_server_is_verified() {
-    let report = check(500, Faults::default(), CLOSED);
+    let report = check(500, NONE, CLOSED);
     assert!(report.clean, "{report:?}");
     assert!(report.verified > 50, "{report:?}");
     assert_eq!(report.versions.len(), 1);
@@ -42,7 +42,7 @@ fn every_reply_of_a_sound_server_is_verified() {
 
 #[test]
 fn the_open_loop_keeps_its_rate() {
-    let report = check(500, Faults::default(), OPEN);
+    let report = check(500, NONE, OPEN);
     assert!(report.clean, "{report:?}");
     assert_eq!(report.due, 1_000);
     assert_eq!(
@@ -55,7 +55,7 @@ fn the_open_loop_keeps_its_rate() {
 #[test]
 fn a_name_that_is_not_held_must_be_not_found() {
     let names = format!(r#"{CLOSED}, "names": ["ñ", "no such name"]"#);
-    let report = check(10, Faults::default(), &names);
+    let report = check(10, NONE, &names);
     assert!(report.clean && report.verified > 50, "{report:?}");
 }
 
@@ -67,7 +67,7 @@ fn a_whole_catalogue_is_verified_as_a_record_is() {
     let expected = Expected::of(&[(DIGEST, held.clone())]);
     let sync = |served: Vec<u8>| {
         // Its request names nothing, and that is where the test server finds it.
-        let target = serve(&format!("7-{DIGEST}"), &[("", served)], Faults::default());
+        let target = serve(&format!("7-{DIGEST}"), &[("", served)], NONE);
         let json = format!(
             r#"{{"target": "{target}", "method": "SyncCatalog", "versions": [{{"digest": "{DIGEST}", "catalog": ""}}],
                 {CLOSED}}}"#
@@ -84,23 +84,29 @@ fn a_whole_catalogue_is_verified_as_a_record_is() {
     );
 }
 
+/// The whole server stops for 100 ms every 2 s.
+const STALL: Faults = Faults {
+    stall: Some((Duration::from_secs(2), Duration::from_millis(100))),
+    ..NONE
+};
+
 #[test]
 fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
-    let faults = Faults {
-        stall: Some((Duration::from_millis(500), Duration::from_millis(100))),
-        ..Faults::default()
-    };
-    let open = check(10, faults, OPEN);
-    assert!(open.clean, "{open:?}");
-    // A fifth of the time is stalled; requests due in it wait for its end, a mean of half of it.
-    assert!(open.latency_us.p90 > 30_000.0, "{open:?}");
-    assert!(open.latency_us.p99 > 80_000.0, "{open:?}");
-    let closed = check(
+    let open = check(
         10,
-        faults,
-        r#""connections": 1, "streams": 1, "duration_s": 2"#,
+        STALL,
+        &OPEN.replace(r#""duration_s": 2"#, r#""duration_s": 4.2"#),
     );
-    assert!(closed.latency_us.p99 < 30_000.0, "{closed:?}");
+    assert!(open.clean, "{open:?}");
+    // A twentieth of the time is stalled; what is due in it waits for its end, so that one request in a hundred waits
+    // for more than four fifths of it.
+    assert!(open.latency_us.p99 > 50_000.0, "{open:?}");
+    assert!(open.latency_us.p999 > 80_000.0, "{open:?}");
+    let settings = r#""connections": 1, "streams": 1, "duration_s": 4.2"#;
+    let closed = check(10, STALL, settings);
+    // Of thousands, two waited.
+    assert!(closed.measured > 3_000, "{closed:?}");
+    assert!(closed.latency_us.p999 < 50_000.0, "{closed:?}");
     assert!(closed.latency_us.max > 80_000.0, "{closed:?}");
 }
 
@@ -108,7 +114,7 @@ fn a_stall_shows_in_the_open_loop_and_hides_in_the_closed_one() {
 fn what_cannot_start_is_counted_and_never_made_up() {
     let faults = Faults {
         stall: Some((Duration::from_millis(500), Duration::from_millis(100))),
-        ..Faults::default()
+        ..NONE
     };
     let report = check(
         10,
@@ -139,7 +145,7 @@ fn a_wrong_byte_is_caught() {
     caught(
         Faults {
             wrong_byte_at: Some(20),
-            ..Faults::default()
+            ..NONE
         },
         Failures {
             wrong_bytes: 2,
@@ -153,7 +159,7 @@ fn the_record_of_another_name_is_caught() {
     caught(
         Faults {
             wrong_name_at: Some(20),
-            ..Faults::default()
+            ..NONE
         },
         Failures {
             wrong_bytes: 2,
@@ -163,10 +169,44 @@ fn the_record_of_another_name_is_caught() {
 }
 
 #[test]
+fn replies_to_each_others_requests_are_caught() {
+    caught(
+        Faults {
+            crossed_at: Some(20),
+            ..NONE
+        },
+        Failures {
+            wrong_bytes: 4,
+            ..Failures::default()
+        },
+    );
+}
+
+#[test]
+fn one_missing_reply_in_ten_thousand_is_caught() {
+    let faults = Faults {
+        dropped_every: Some(10_000),
+        ..NONE
+    };
+    let settings = r#""connections": 2, "streams": 50, "duration_s": 3, "timeout_s": 0.5"#;
+    let report = check(10, faults, settings);
+    // Each of the two connections is asked some tens of thousands of times.
+    let missing = report.failures.timed_out;
+    assert!(missing >= 1, "{report:?}");
+    assert!((missing - 1) * 10_000 <= report.verified, "{report:?}");
+    assert!(report.verified < (missing + 2) * 10_000, "{report:?}");
+    let others = Failures {
+        timed_out: 0,
+        ..report.failures
+    };
+    assert_eq!(others, Failures::default(), "{report:?}");
+}
+
+#[test]
 fn a_wrong_status_is_caught() {
     let faults = Faults {
         wrong_status_at: Some(20),
-        ..Faults::default()
+        ..NONE
     };
     caught(
         faults,
@@ -181,7 +221,7 @@ fn a_wrong_status_is_caught() {
 fn a_reply_that_never_comes_is_caught() {
     let faults = Faults {
         dropped_at: Some(20),
-        ..Faults::default()
+        ..NONE
     };
     let report = check(500, faults, &format!(r#"{CLOSED}, "timeout_s": 0.1"#));
     assert_eq!(
@@ -200,7 +240,7 @@ fn a_connection_that_ends_is_replaced_and_its_requests_are_counted_as_lost() {
         500,
         Faults {
             closed_after: Some(20),
-            ..Faults::default()
+            ..NONE
         },
         CLOSED,
     );
@@ -227,7 +267,7 @@ fn a_connection_told_to_go_is_replaced() {
         500,
         Faults {
             goodbye_after: Some(20),
-            ..Faults::default()
+            ..NONE
         },
         settings,
     );
@@ -245,7 +285,7 @@ fn a_connection_told_to_go_is_replaced() {
 #[test]
 fn windows_smaller_than_a_reply_are_given_back_as_it_is_read() {
     let settings = format!(r#"{CLOSED}, "stream_window": 1000"#);
-    let report = check(10_000, Faults::default(), &settings);
+    let report = check(10_000, NONE, &settings);
     assert!(report.clean && report.verified > 20, "{report:?}");
 }
 
@@ -256,7 +296,7 @@ fn a_server_that_overruns_a_window_is_at_fault() {
         10_000,
         Faults {
             ignores_windows: true,
-            ..Faults::default()
+            ..NONE
         },
         &settings,
     );
@@ -274,7 +314,7 @@ fn a_server_that_overruns_a_window_is_at_fault() {
 fn a_version_nobody_expects_is_caught() {
     let expected = Expected::of(&[(DIGEST, encode_catalog(&[("a", "1")]))]);
     let record = expected.record(0, "a").unwrap().to_vec();
-    let target = serve("7-ffff", &[("a", record)], Faults::default());
+    let target = serve("7-ffff", &[("a", record)], NONE);
     let json = format!(
         r#"{{"target": "{target}", "versions": [{{"digest": "{DIGEST}", "catalog": ""}}], {CLOSED}}}"#
     );
@@ -294,7 +334,7 @@ fn a_version_nobody_expects_is_caught() {
 fn an_interrupted_run_ends_early() {
     let expected = Expected::of(&[(DIGEST, encode_catalog(&[("a", "1")]))]);
     let record = expected.record(0, "a").unwrap().to_vec();
-    let target = serve(&format!("7-{DIGEST}"), &[("a", record)], Faults::default());
+    let target = serve(&format!("7-{DIGEST}"), &[("a", record)], NONE);
     let json = format!(
         r#"{{"target": "{target}", "connections": 1, "streams": 1, "duration_s": 3000,
              "versions": [{{"digest": "{DIGEST}", "catalog": ""}}]}}"#
@@ -305,9 +345,133 @@ fn an_interrupted_run_ends_early() {
         &expected,
         &mut || {
             asked += 1;
-            asked > 2
+            asked > 10
         },
     )
     .unwrap();
     assert!(report.interrupted && report.elapsed_s < 10.0, "{report:?}");
+}
+
+#[test]
+fn threads_share_the_connections_and_make_one_report() {
+    let settings = r#""connections": 5, "streams": 5, "threads": 2, "duration_s": 0.3"#;
+    let report = check(500, NONE, settings);
+    assert!(report.clean, "{report:?}");
+    let connections: Vec<u32> = report
+        .threads
+        .iter()
+        .map(|thread| thread.connections)
+        .collect();
+    assert_eq!(connections, [3, 2]);
+    assert!(
+        report.threads.iter().all(|thread| thread.verified > 20),
+        "{report:?}"
+    );
+    let verified: u64 = report.threads.iter().map(|thread| thread.verified).sum();
+    let cpu_s: f64 = report.threads.iter().map(|thread| thread.cpu_s).sum();
+    assert_eq!(verified, report.verified);
+    assert!(
+        cpu_s > 0.0 && (cpu_s - report.generator_cpu_s).abs() < 1e-9,
+        "{report:?}"
+    );
+    assert_eq!(report.versions.len(), 1);
+    assert_eq!(report.versions[0].replies, report.verified);
+    assert!(report.measured > 0 && report.measured <= report.verified);
+}
+
+#[test]
+fn threads_keep_one_rate_between_them() {
+    let report = check(10, NONE, &format!("{OPEN}, \"threads\": 2"));
+    assert!(report.clean, "{report:?}");
+    assert_eq!(report.due, 1_000);
+    let started = report.due - report.not_started_busy - report.not_started_late;
+    assert_eq!(report.measured, started, "{report:?}");
+}
+
+#[test]
+fn what_is_wrong_on_any_thread_is_in_the_report() {
+    let faults = Faults {
+        wrong_byte_at: Some(20),
+        ..NONE
+    };
+    let settings = r#""connections": 4, "streams": 5, "threads": 4, "duration_s": 0.3"#;
+    let report = check(500, faults, settings);
+    let expected = Failures {
+        wrong_bytes: 4,
+        ..Failures::default()
+    };
+    assert_eq!(report.failures, expected, "{report:?}");
+    assert_eq!(report.notes.len(), 4, "{report:?}");
+}
+
+#[test]
+fn the_samples_of_all_threads_are_written_in_the_order_of_their_ends() {
+    let directory = std::env::temp_dir().join(format!("avap-bench-samples-{}", std::process::id()));
+    let settings = format!(
+        r#""connections": 2, "streams": 5, "threads": 2, "duration_s": 0.2, "samples": {directory:?}"#
+    );
+    let report = check(10, NONE, &settings);
+    let bytes = std::fs::read(&directory).unwrap();
+    std::fs::remove_file(&directory).unwrap();
+    let (pairs, rest) = bytes.as_chunks::<16>();
+    let read = |half: &[u8]| u64::from_le_bytes(half.try_into().unwrap());
+    let samples: Vec<(u64, u64)> = pairs
+        .iter()
+        .map(|pair| (read(&pair[..8]), read(&pair[8..])))
+        .collect();
+    assert!(rest.is_empty());
+    assert_eq!(samples.len() as u64, report.measured);
+    assert!(samples.iter().all(|(from, to)| from <= to));
+    assert!(samples.is_sorted_by_key(|&(_, to)| to));
+}
+
+#[test]
+fn an_interruption_ends_every_thread_early() {
+    let expected = Expected::of(&[(DIGEST, encode_catalog(&[("a", "1")]))]);
+    let record = expected.record(0, "a").unwrap().to_vec();
+    let target = serve(&format!("7-{DIGEST}"), &[("a", record)], NONE);
+    let json = format!(
+        r#"{{"target": "{target}", "connections": 3, "streams": 1, "threads": 3, "duration_s": 3000,
+             "versions": [{{"digest": "{DIGEST}", "catalog": ""}}]}}"#
+    );
+    let mut asked = 0;
+    let report = run(
+        &serde_json::from_str(&json).unwrap(),
+        &expected,
+        &mut || {
+            asked += 1;
+            asked > 20
+        },
+    )
+    .unwrap();
+    assert!(report.interrupted && report.elapsed_s < 10.0, "{report:?}");
+    assert_eq!(report.threads.len(), 3);
+    assert!(
+        report.clean,
+        "what an interruption cut off is no failure: {report:?}"
+    );
+}
+
+#[test]
+fn a_target_that_is_not_there_is_said_at_once_on_any_number_of_threads() {
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = unused.local_addr().unwrap();
+    drop(unused);
+    let expected = Expected::of(&[(DIGEST, encode_catalog(&[("a", "1")]))]);
+    for threads in [1, 3] {
+        let json = format!(
+            r#"{{"target": "{target}", "threads": {threads}, "connections": 3, "streams": 1, "duration_s": 3000,
+                 "versions": [{{"digest": "{DIGEST}", "catalog": ""}}]}}"#
+        );
+        let error = run(
+            &serde_json::from_str(&json).unwrap(),
+            &expected,
+            &mut || false,
+        )
+        .unwrap_err();
+        assert!(
+            error.to_string().contains("connecting to the target"),
+            "{error}"
+        );
+    }
 }

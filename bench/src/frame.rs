@@ -1,6 +1,8 @@
 //! HTTP/2 frames (RFC 9113, section 4 and 6): heads read, the few frames that a client sends written.
 
 pub const HEAD_BYTES: usize = 9;
+/// Where in a head the stream stands, to its end.
+pub const STREAM_AT: usize = 5;
 /// What we allow the server, the protocol's default.
 pub const PAYLOAD_BYTES_MAX: usize = 16_384;
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -16,6 +18,7 @@ pub const ENABLE_PUSH: u16 = 2;
 pub const MAX_CONCURRENT_STREAMS: u16 = 3;
 pub const INITIAL_WINDOW_SIZE: u16 = 4;
 
+pub const REFUSED_STREAM: u32 = 7;
 pub const CANCEL: u32 = 8;
 
 /// Frame types.
@@ -112,6 +115,13 @@ pub fn put_head(out: &mut Vec<u8>, payload_bytes: usize, kind: u8, flags: u8, st
     out.extend_from_slice(&(payload_bytes as u32).to_be_bytes()[1..]);
     out.extend_from_slice(&[kind, flags]);
     out.extend_from_slice(&stream.to_be_bytes());
+}
+
+/// Appends a whole frame that was made for no stream yet.
+pub fn put_for_stream(out: &mut Vec<u8>, whole: &[u8], stream: u32) {
+    let at = out.len();
+    out.extend_from_slice(whole);
+    out[at + STREAM_AT..at + HEAD_BYTES].copy_from_slice(&stream.to_be_bytes());
 }
 
 /// Appends HEADERS that fit one frame.

@@ -1,4 +1,4 @@
-//! Load generator: gRPC `GetCommand` or `SyncCatalog` over HTTP/2, one thread, bounded memory and time.
+//! Load generator: gRPC `GetCommand` or `SyncCatalog` over HTTP/2, scripts over HTTP/1.1; bounded memory and time.
 //!
 //! Open loop: requests have intended times at a set rate, and latency counts from those, so a
 //! server that stalls is seen to stall. A request that cannot start when it is due is counted and
@@ -7,11 +7,18 @@
 //! Every reply's status and bytes are compared with what the version that the reply names holds.
 //!
 //! ```text
-//! plan ── expected ── request ──▶ connection (sans-I/O) ◀── frame, headers
-//!                                      ▲
-//!                                    drive (epoll, timer) ──▶ tally ──▶ report
+//! plan ── expected ── request, answers
+//!                         │
+//! run: one or more threads, each
+//!   drive (epoll, timer, arrivals) ◀──▶ link (socket) ◀──▶ connection: http2 or http1, sans-I/O
+//!                         │
+//!                       tally ──▶ report
+//!
+//! null: the null server, a null_peer for each connection
 //! ```
 
+mod answers;
+mod arrivals;
 mod clock;
 mod connection;
 mod drive;
@@ -20,17 +27,35 @@ mod drive_tests;
 mod expected;
 mod frame;
 mod headers;
+#[cfg(test)]
+mod hostile_tests;
+mod http1;
+#[cfg(test)]
+mod http1_tests;
+mod http2;
+#[cfg(test)]
+mod limited_server;
+mod link;
+mod null;
+mod null_peer;
+#[cfg(test)]
+mod null_tests;
 mod plan;
+#[cfg(test)]
+mod queue_tests;
 mod report;
 mod request;
+mod run;
+mod streams;
 mod tally;
 #[cfg(test)]
 mod test_server;
 
-pub use drive::run;
 pub use expected::Expected;
-pub use plan::{LoadError, Method, Plan, VersionFile};
-pub use report::Report;
+pub use null::{NullPlan, serve_null};
+pub use plan::{Http, LoadError, Method, Plan, Spacing, VersionFile};
+pub use report::{Report, ThreadReport};
+pub use run::run;
 
 /// Runs a plan given as JSON and returns the report as JSON; `interrupted` is asked about twenty times a second.
 ///

@@ -1,6 +1,9 @@
 //! Requests, encoded before the run: one block of headers a connection, one message a name.
 
-use crate::plan::LoadError;
+use std::fmt::Write as _;
+
+use crate::frame;
+use crate::plan::{Http, LoadError, Plan};
 
 /// Of a connection whose server has not said otherwise (RFC 7541, section 4.2; RFC 9113, section 6.5.2).
 pub const TABLE_BYTES_DEFAULT: u32 = 4096;
@@ -8,6 +11,7 @@ pub const TABLE_BYTES_DEFAULT: u32 = 4096;
 const DYNAMIC_FIRST: usize = 62;
 const NAME_BYTES_MAX: usize = 256;
 
+const AGENT: &str = concat!("avap-bench/", env!("CARGO_PKG_VERSION"));
 const METHOD_POST: u8 = 0x83;
 const SCHEME_HTTP: u8 = 0x86;
 
@@ -21,7 +25,7 @@ struct Header {
 /// The headers of every request: written out in a connection's first block, indexes afterwards, as gRPC clients do.
 pub struct RequestHeaders(Vec<Header>);
 
-/// The blocks of one connection.
+/// The HEADERS of one connection, as whole frames for stream 0.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Blocks {
     pub first: Vec<u8>,
@@ -41,11 +45,7 @@ impl RequestHeaders {
             header(1, ":authority", authority),
             header(31, "content-type", "application/grpc"),
             header(0, "te", "trailers"),
-            header(
-                58,
-                "user-agent",
-                concat!("avap-bench/", env!("CARGO_PKG_VERSION")),
-            ),
+            header(58, "user-agent", AGENT),
         ];
         if !key.is_empty() {
             headers.push(header(0, "x-avap-auth", key));
@@ -55,6 +55,11 @@ impl RequestHeaders {
 
     /// For a server whose dynamic table holds `table_bytes`.
     pub fn blocks(&self, table_bytes: u32) -> Blocks {
+        let framed = |block: &[u8]| {
+            let mut whole = Vec::with_capacity(frame::HEAD_BYTES + block.len());
+            frame::put_headers(&mut whole, 0, block);
+            whole
+        };
         let needed: usize = self
             .0
             .iter()
@@ -67,7 +72,10 @@ impl RequestHeaders {
         if needed > table_bytes.min(TABLE_BYTES_DEFAULT) as usize {
             let plain = self.literals(0x00, 4);
             first.extend_from_slice(&plain);
-            return Blocks { first, next: plain };
+            return Blocks {
+                first: framed(&first),
+                next: framed(&plain),
+            };
         }
         first.extend_from_slice(&self.literals(0x40, 6));
         let mut next = vec![METHOD_POST, SCHEME_HTTP];
@@ -79,7 +87,10 @@ impl RequestHeaders {
                 DYNAMIC_FIRST + self.0.len() - 1 - position,
             );
         }
-        Blocks { first, next }
+        Blocks {
+            first: framed(&first),
+            next: framed(&next),
+        }
     }
 
     fn literals(&self, pattern: u8, prefix_bits: u8) -> Vec<u8> {
@@ -121,9 +132,10 @@ fn put_string(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-/// What is asked for: each name with its message, prefix included.
+/// What is asked for: each name with its message.
 pub struct Requests {
     pub names: Vec<String>,
+    /// gRPC: a DATA frame for stream 0 that ends its stream. Execute: a whole HTTP/1.1 request.
     pub messages: Vec<Vec<u8>>,
 }
 
@@ -132,7 +144,7 @@ impl Requests {
     ///
     /// # Errors
     /// [`LoadError::Plan`]: no name, or one that is too long.
-    pub fn new(names: &[String]) -> Result<Self, LoadError> {
+    pub fn grpc(names: &[String]) -> Result<Self, LoadError> {
         if names.is_empty() || names.len() > u32::MAX as usize {
             return Err(LoadError::Plan(
                 "there must be a name to ask for".to_owned(),
@@ -143,10 +155,37 @@ impl Requests {
                 "a name has at most {NAME_BYTES_MAX} bytes; found {long:?}"
             )));
         }
+        let framed = |name: &String| {
+            let mut whole = Vec::new();
+            frame::put_last_data(&mut whole, 0, &message(name));
+            whole
+        };
         Ok(Self {
             names: names.to_vec(),
-            messages: names.iter().map(|name| message(name)).collect(),
+            messages: names.iter().map(framed).collect(),
         })
+    }
+
+    /// The one request of a plan that executes a script.
+    pub fn execute(plan: &Plan, http: &Http) -> Self {
+        let mut text = format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: {AGENT}\r\nContent-Length: {}\r\n",
+            http.path,
+            plan.target,
+            http.body.len()
+        );
+        if !plan.key.is_empty() {
+            let _ = write!(text, "x-avap-auth: {}\r\n", plan.key);
+        }
+        for (name, value) in &http.headers {
+            let _ = write!(text, "{name}: {value}\r\n");
+        }
+        text.push_str("\r\n");
+        text.push_str(&http.body);
+        Self {
+            names: vec![http.path.clone()],
+            messages: vec![text.into_bytes()],
+        }
     }
 }
 
@@ -179,8 +218,8 @@ mod tests {
         let mut decoder = loona_hpack::Decoder::new();
         decoder.set_max_allowed_table_size(table_bytes as usize);
         (
-            decoder.decode(&blocks.first).unwrap(),
-            decoder.decode(&blocks.next).unwrap(),
+            decoder.decode(&blocks.first[frame::HEAD_BYTES..]).unwrap(),
+            decoder.decode(&blocks.next[frame::HEAD_BYTES..]).unwrap(),
         )
     }
 
@@ -205,7 +244,7 @@ mod tests {
             );
             assert_eq!(first[7], (b"x-avap-auth".to_vec(), b"a key".to_vec()));
         }
-        assert_eq!(headers.blocks(4096).next.len(), 8);
+        assert_eq!(headers.blocks(4096).next.len(), frame::HEAD_BYTES + 8);
     }
 
     #[test]

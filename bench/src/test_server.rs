@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::frame::{self, Head, Kind};
 
 /// What it does wrong. The numbers count requests over its life.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct Faults {
     /// Every so often it stops for so long, on every connection.
     pub stall: Option<(Duration, Duration)>,
@@ -19,8 +19,12 @@ pub struct Faults {
     pub wrong_name_at: Option<u64>,
     /// This one says INTERNAL.
     pub wrong_status_at: Option<u64>,
+    /// This one and the next with another body go to each other's stream.
+    pub crossed_at: Option<u64>,
     /// This one never comes.
     pub dropped_at: Option<u64>,
+    /// One in so many never comes.
+    pub dropped_every: Option<u64>,
     /// After this one the connection is closed.
     pub closed_after: Option<u64>,
     /// After this one comes GOAWAY.
@@ -28,6 +32,20 @@ pub struct Faults {
     /// Windows are overrun.
     pub ignores_windows: bool,
 }
+
+/// Nothing is wrong.
+pub const NONE: Faults = Faults {
+    stall: None,
+    wrong_byte_at: None,
+    wrong_name_at: None,
+    wrong_status_at: None,
+    crossed_at: None,
+    dropped_at: None,
+    dropped_every: None,
+    closed_after: None,
+    goodbye_after: None,
+    ignores_windows: false,
+};
 
 /// Serves one connection at a time per thread until the process ends; returns where.
 pub fn serve(tag: &str, records: &[(&str, Vec<u8>)], faults: Faults) -> SocketAddr {
@@ -61,8 +79,12 @@ struct Peer {
     connection_window: i64,
     stream_window: i64,
     stream_windows: HashMap<u32, i64>,
-    waiting: VecDeque<(u32, Vec<u8>, &'static str)>,
+    waiting: VecDeque<Reply>,
+    held: Option<Reply>,
 }
+
+/// Stream, body, status.
+type Reply = (u32, Vec<u8>, &'static str);
 
 impl Peer {
     fn new(
@@ -85,6 +107,7 @@ impl Peer {
             stream_window: 65_535,
             stream_windows: HashMap::new(),
             waiting: VecDeque::new(),
+            held: None,
         }
     }
 
@@ -149,7 +172,9 @@ impl Peer {
         }
         let number = self.served;
         self.served += 1;
-        if self.faults.dropped_at == Some(number) {
+        let every = self.faults.dropped_every;
+        let dropped = every.is_some_and(|every| number % every == every - 1);
+        if dropped || self.faults.dropped_at == Some(number) {
             return Ok(true);
         }
         let name = message.get(7..).unwrap_or_default();
@@ -182,7 +207,7 @@ impl Peer {
                 } else {
                     "0"
                 };
-                self.waiting.push_back((stream, framed, status));
+                self.put_in_line((stream, framed, status), at(self.faults.crossed_at));
             }
             None => self.waiting.push_back((stream, Vec::new(), "5")),
         }
@@ -195,6 +220,18 @@ impl Peer {
             self.socket.write_all(&out)?;
         }
         Ok(!at(self.faults.closed_after))
+    }
+
+    fn put_in_line(&mut self, mut reply: Reply, hold: bool) {
+        if hold {
+            self.held = Some(reply);
+            return;
+        }
+        if let Some(mut held) = self.held.take_if(|held| held.1 != reply.1) {
+            std::mem::swap(&mut held.0, &mut reply.0);
+            self.waiting.push_back(held);
+        }
+        self.waiting.push_back(reply);
     }
 
     fn put_headers(&mut self, block: &mut Vec<u8>) {

@@ -96,6 +96,6 @@ class ClientRun:
 
 
 def run_client(kind: ClientKind, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Runs a client to its end; the report. Raises ClientError, toolchain.ToolchainError."""
+    """Runs a client to its end; the report. Raises ClientError, BenchError."""
     with ClientRun(kind, data) as run:
         return run.finish()

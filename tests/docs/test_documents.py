@@ -16,7 +16,14 @@ from appliance.config.layers import NEVER_READ, NOT_BUILT
 from supervisor.metrics import REJECTION_REASONS, SAMPLES
 from tests.docs.markdown import REPOSITORY, read, section, table_rows
 
-DOCUMENTS = ("README.md", "docs/operations.md", "docs/architecture.md", "systemd/README.md")
+DOCUMENTS = (
+    "README.md",
+    "docs/operations.md",
+    "docs/architecture.md",
+    "systemd/README.md",
+    "docs/bench.md",
+    "tuning.md",
+)
 OPERATIONS = "docs/operations.md"
 LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARN", "error": "ERROR", "exception": "ERROR", "fatal": "FATAL"}
 OTHER_AVAP_NAMES = {

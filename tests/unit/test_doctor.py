@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from appliance.cli import app as cli_app
-from appliance.cli import checks
+from appliance.cli import checks, tuning_checks
 from appliance.cli.checks import CHECKS, Case, Finding, Host
 from appliance.config import Settings
 from appliance.pb import admin_pb2
@@ -252,6 +252,7 @@ def test_the_command_exits_1_on_a_problem_and_0_on_warnings_alone(
 ) -> None:
     monkeypatch.setenv("AVAP_STATE_DIR", str(tmp_path / "none"))
     levels: list[Any] = ["ok", "warning"]
+    monkeypatch.setattr(tuning_checks, "TUNING_CHECKS", ())
     monkeypatch.setattr(checks, "CHECKS", (lambda case: (Finding(level, "c", "said", "do") for level in levels),))
     result = CliRunner().invoke(cli_app.app, ["doctor"])
     assert result.exit_code == 0
@@ -261,6 +262,21 @@ def test_the_command_exits_1_on_a_problem_and_0_on_warnings_alone(
     result = CliRunner().invoke(cli_app.app, ["doctor", "--json"])
     assert result.exit_code == 1
     assert json.loads(result.output)[-1] == {"level": "problem", "check": "c", "said": "said", "todo": "do"}
+
+
+def test_the_command_says_what_of_the_tuning_is_not_applied_and_exits_0(
+    case: Case, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AVAP_STATE_DIR", str(tmp_path / "none"))
+    monkeypatch.setenv("AVAP_PIN", "off")
+    monkeypatch.setenv("AVAP_GRPC_WORKERS", "256")  # more than any host of ours has cores
+    monkeypatch.setattr(checks, "CHECKS", ())
+    result = CliRunner().invoke(cli_app.app, ["doctor"])
+    assert result.exit_code == 0
+    assert "warning  workers: 256 workers share " in result.output
+    assert "(tuning.md, Workers)\n" in result.output
+    assert "ok       pinning: off\n" in result.output
+    assert "tuning.md" in CliRunner().invoke(cli_app.app, ["doctor", "--help"]).output
 
 
 def test_a_wrong_configuration_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+"""The benchmarks themselves: do they see what they must, and say so?"""
