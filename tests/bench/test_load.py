@@ -27,9 +27,11 @@ ANSWER = b'{"success": true, "result": {"a": "\\u00f1"}, "variables": {}, "logs"
 BODY = '{"script": "a = 1", "variables": {}}'
 # Loads a target for an hour; says how many threads and sockets are left when it was interrupted.
 INTERRUPTED = """
-import os, sys, threading
+import os, signal, sys
 from pathlib import Path
 from bench.load import make_load
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 
 def sockets():
     kinds = ("socket:", "anon_inode:[eventpoll]", "anon_inode:[timerfd]")
