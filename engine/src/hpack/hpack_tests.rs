@@ -159,12 +159,12 @@ fn a_name_may_come_from_the_entry_that_its_insertion_evicts() {
     let mut block = vec![WITH_INDEXING];
     put_string(&mut block, b"evicted-name");
     put_string(&mut block, b"1");
-    block.push(WITH_INDEXING | 62);
+    block.push(WITH_INDEXING + 62);
     put_string(&mut block, b"22");
     let expected = fields(&[("evicted-name", "1"), ("evicted-name", "22")]);
     assert_eq!(decoded(&mut decoder, &block), Ok(expected.clone()));
     assert_eq!(
-        decoded(&mut decoder, &[INDEXED | 62]),
+        decoded(&mut decoder, &[INDEXED + 62]),
         Ok(expected[1..].to_vec())
     );
 }

@@ -1,0 +1,308 @@
+//! The streams of a connection that are not closed: a slab, and an index by their number.
+
+use crate::limits::IDLE_STREAMS_MAX;
+use crate::message::PREFIX_BYTES;
+use crate::moment::Moment;
+use crate::request::Call;
+
+/// A place in the slab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(u32);
+
+/// What a stream is about.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// The message of this call is awaited.
+    Receiving(Call),
+    /// The reply is on its way, or waits for room.
+    Replying,
+    /// The reply's last frame is queued. What still comes of the request is dropped.
+    Discarding,
+}
+
+/// Where the message of a reply comes from.
+#[derive(Debug)]
+pub enum Source<P> {
+    Constant(&'static [u8]),
+    Slice { pin: P, from: usize },
+}
+
+/// What follows the last byte of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Trailers with `grpc-status: 0`.
+    Trailers,
+    /// Nothing: `END_STREAM` is on the last DATA frame.
+    EndStream,
+    /// More messages: this topic is watched, and this was told of it.
+    Watch { topic: u8, told: &'static [u8] },
+    /// The watch ends: trailers with UNAVAILABLE.
+    GoingAway,
+}
+
+/// The part of a reply that is under flow control.
+#[derive(Debug)]
+pub struct Body<P> {
+    pub prefix: [u8; PREFIX_BYTES],
+    /// `PREFIX_BYTES`, or 0 for a plain text.
+    pub prefix_bytes: usize,
+    pub source: Source<P>,
+    /// Bytes of the source, without the prefix.
+    pub source_bytes: usize,
+    /// What has been queued, prefix included.
+    pub at: usize,
+}
+
+impl<P> Body<P> {
+    pub const fn left(&self) -> usize {
+        self.prefix_bytes + self.source_bytes - self.at
+    }
+}
+
+/// A stream that is not closed.
+#[derive(Debug)]
+pub struct Stream<P> {
+    pub id: u32,
+    pub phase: Phase,
+    /// The peer has sent `END_STREAM`.
+    pub remote_closed: bool,
+    /// In the queue of streams with something to send and window for it.
+    pub queued: bool,
+    /// What the peer takes on this stream; negative after it lowered its initial window.
+    pub send_window: i64,
+    /// What the peer may still send.
+    pub receive_window: i64,
+    /// Bytes of DATA received.
+    pub received: u64,
+    /// Its request's body as far as it came, if it came in pieces.
+    pub message: Vec<u8>,
+    pub body: Option<Body<P>>,
+    pub ending: Ending,
+    /// Of the call that is answered or being answered.
+    pub call: Option<Call>,
+    pub started: Moment,
+    /// Of the last byte that was queued.
+    pub progressed: Moment,
+}
+
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a free place waits for the next stream"
+)]
+#[derive(Debug)]
+enum Place<P> {
+    Taken(Stream<P>),
+    Free(u32),
+}
+
+const NONE: u32 = u32::MAX;
+
+/// All of them.
+#[derive(Debug)]
+pub struct Streams<P> {
+    slab: Vec<Place<P>>,
+    free: u32,
+    count: usize,
+    /// By number: open addressing, a power of two at least twice the streams. Numbers come in
+    /// order, so streams of one time have places of their own.
+    index: Vec<u32>,
+}
+
+impl<P> Default for Streams<P> {
+    fn default() -> Self {
+        Self {
+            slab: Vec::new(),
+            free: NONE,
+            count: 0,
+            index: Vec::new(),
+        }
+    }
+}
+
+impl<P> Streams<P> {
+    pub const fn len(&self) -> usize {
+        self.count
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn find(&self, id: u32) -> Option<Slot> {
+        let mask = self.index.len().checked_sub(1)?;
+        let mut at = home(id, mask);
+        loop {
+            let slot = self.index[at];
+            if slot == NONE {
+                return None;
+            }
+            if self.id_of(slot) == id {
+                return Some(Slot(slot));
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// A slot that `find` or `insert` gave stays good until its stream is removed.
+    pub fn get(&mut self, slot: Slot) -> Option<&mut Stream<P>> {
+        match self.slab.get_mut(slot.0 as usize) {
+            Some(Place::Taken(stream)) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// Enters a stream whose number is not among them.
+    pub fn insert(&mut self, stream: Stream<P>) -> Slot {
+        if self.index.len() < 2 * (self.count + 1) {
+            self.grow();
+        }
+        let id = stream.id;
+        let slot = if let Some(Place::Free(next)) = self.slab.get(self.free as usize) {
+            let slot = std::mem::replace(&mut self.free, *next);
+            self.slab[slot as usize] = Place::Taken(stream);
+            slot
+        } else {
+            self.slab.push(Place::Taken(stream));
+            self.slab.len() as u32 - 1
+        };
+        self.count += 1;
+        self.put_index(id, slot);
+        Slot(slot)
+    }
+
+    pub fn remove(&mut self, slot: Slot) -> Option<Stream<P>> {
+        let place = self.slab.get_mut(slot.0 as usize)?;
+        let Place::Taken(stream) = std::mem::replace(place, Place::Free(self.free)) else {
+            return None;
+        };
+        self.take_index(stream.id, slot.0);
+        self.free = slot.0;
+        self.count -= 1;
+        if self.count == 0 && self.slab.capacity() > IDLE_STREAMS_MAX {
+            *self = Self::default();
+        }
+        Some(stream)
+    }
+
+    /// In no order.
+    pub fn iter(&mut self) -> impl Iterator<Item = (Slot, &mut Stream<P>)> {
+        (0..)
+            .map(Slot)
+            .zip(&mut self.slab)
+            .filter_map(|(slot, place)| match place {
+                Place::Taken(stream) => Some((slot, stream)),
+                Place::Free(_) => None,
+            })
+    }
+
+    fn id_of(&self, slot: u32) -> u32 {
+        match &self.slab[slot as usize] {
+            Place::Taken(stream) => stream.id,
+            Place::Free(_) => 0,
+        }
+    }
+
+    fn grow(&mut self) {
+        let length = (2 * self.index.len()).max(32);
+        self.index.clear();
+        self.index.resize(length, NONE);
+        for slot in 0..self.slab.len() as u32 {
+            if let Place::Taken(stream) = &self.slab[slot as usize] {
+                let id = stream.id;
+                self.put_index(id, slot);
+            }
+        }
+    }
+
+    fn put_index(&mut self, id: u32, slot: u32) {
+        let mask = self.index.len() - 1;
+        let mut at = home(id, mask);
+        while self.index[at] != NONE {
+            at = (at + 1) & mask;
+        }
+        self.index[at] = slot;
+    }
+
+    /// Closes the gap, so that no search ends at it too early. The slot is free already.
+    fn take_index(&mut self, id: u32, slot: u32) {
+        let mask = self.index.len() - 1;
+        let mut gap = home(id, mask);
+        while self.index[gap] != slot {
+            gap = (gap + 1) & mask;
+        }
+        let mut at = gap;
+        loop {
+            at = (at + 1) & mask;
+            let moved = self.index[at];
+            if moved == NONE {
+                break;
+            }
+            let from_home = at.wrapping_sub(home(self.id_of(moved), mask)) & mask;
+            if from_home >= (at.wrapping_sub(gap) & mask) {
+                self.index[gap] = moved;
+                gap = at;
+            }
+        }
+        self.index[gap] = NONE;
+    }
+}
+
+/// Clients number their streams 1, 3, 5…
+const fn home(id: u32, mask: usize) -> usize {
+    (id >> 1) as usize & mask
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn stream(id: u32) -> Stream<()> {
+        Stream {
+            id,
+            phase: Phase::Replying,
+            remote_closed: true,
+            queued: false,
+            send_window: 0,
+            receive_window: 0,
+            received: 0,
+            message: Vec::new(),
+            body: None,
+            ending: Ending::Trailers,
+            call: None,
+            started: Moment(0),
+            progressed: Moment(0),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 64 }))]
+
+        #[test]
+        fn streams_are_found_by_number_until_they_are_removed(
+            steps in prop::collection::vec((0_u32..100, any::<bool>()), 1..150),
+        ) {
+            let mut streams = Streams::default();
+            let mut expected = BTreeMap::new();
+            for (id, insert) in steps {
+                match streams.find(id) {
+                    None if insert => {
+                        expected.insert(id, streams.insert(stream(id)));
+                    }
+                    Some(slot) if !insert => {
+                        prop_assert_eq!(streams.remove(slot).unwrap().id, id);
+                        expected.remove(&id);
+                    }
+                    found => prop_assert_eq!(found, expected.get(&id).copied()),
+                }
+                prop_assert_eq!(streams.len(), expected.len());
+                for (id, slot) in &expected {
+                    prop_assert_eq!(streams.find(*id), Some(*slot));
+                    prop_assert_eq!(streams.get(*slot).unwrap().id, *id);
+                }
+            }
+            prop_assert_eq!(streams.iter().count(), expected.len());
+        }
+    }
+}
