@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-RUST_SOURCES := $(shell find shm_catalog appliance bench -path bench/reference -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find shm_catalog engine appliance bench \( -path bench/reference -o -path engine/fuzz \) -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
 PROTO_SOURCES := $(wildcard proto/*.proto)
 
 .PHONY: help
@@ -70,6 +70,19 @@ test: $(VENV)/.dev build ## Every test: Rust, the memory model, Python, whole ap
 test-loom: ## The announcement protocol under every interleaving (loom)
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package shm_catalog --locked --release --quiet loom
 
+.PHONY: miri
+miri: ## The engine's core and its header decoder under Miri (nightly; a few minutes)
+	@cargo +nightly miri --version >/dev/null 2>&1 || { echo "Miri is needed: rustup toolchain install nightly --component miri --component rust-src" >&2; exit 1; }
+	MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 CARGO_TARGET_DIR=target/miri cargo +nightly miri test --package engine --locked --quiet
+
+FUZZ_S ?= 60
+
+.PHONY: fuzz
+fuzz: ## Fuzz the engine's core and its header decoder (FUZZ_S seconds each)
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is needed: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run hpack -- -max_total_time=$(FUZZ_S)
+	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run connection -- -max_total_time=$(FUZZ_S)
+
 .PHONY: soak
 soak: $(VENV)/.dev build ## A million calls a client (long)
 	SOAK_CALLS=1000000 $(BIN)/python -m pytest tests/appliance/test_foreign_clients.py -k mixed --timeout=20000
@@ -95,6 +108,10 @@ bench-swap: $(VENV)/.dev build ## What swaps of 100,000 commands do to requests
 .PHONY: bench-hydration
 bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million rows
 	$(BIN)/python -m bench.hydration $(BENCH_JSON)
+
+.PHONY: bench-count
+bench-count: ## Instructions a request through the engine's core; fails when one grew by more than 5 %
+	$(PYTHON) engine/instructions.py
 
 .PHONY: bench-tuning
 bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 minutes, root; TRIAL=name for one)

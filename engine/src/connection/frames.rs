@@ -42,7 +42,7 @@ impl<P: Pin> Connection<P> {
             kind::PUSH_PROMISE => Err(PROTOCOL),
             kind::PING => self.ping(head, payload, turn),
             kind::GOAWAY => self.goaway(head, payload),
-            kind::WINDOW_UPDATE => self.window_update(head, payload, turn),
+            kind::WINDOW_UPDATE => self.window_update(head, payload),
             _ => self.carries_nothing(turn),
         }
     }
@@ -212,11 +212,10 @@ impl<P: Pin> Connection<P> {
         Ok(())
     }
 
-    fn window_update<S: Service<Pin = P>>(
+    fn window_update(
         &mut self,
         head: Head,
         payload: &[u8],
-        turn: &Turn<'_, S>,
     ) -> Result<(), Fault> {
         let increment = match frame::number_31(payload) {
             Some(increment) if payload.len() == 4 => i64::from(increment),
@@ -236,7 +235,7 @@ impl<P: Pin> Connection<P> {
         let slot = self.streams.find(head.stream);
         let Some(stream) = slot.and_then(|slot| self.streams.get(slot)) else {
             // It may have been sent before the stream's end arrived (section 5.1, "closed").
-            return self.carries_nothing(turn);
+            return Ok(());
         };
         if increment == 0 {
             return Err(Fault::Stream(head.stream, ErrorCode::Protocol));

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(missing_docs, reason = "for tests")]
 
+pub mod fuzzed;
 pub mod store;
 
 use std::time::Duration;
