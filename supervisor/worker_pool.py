@@ -1,7 +1,8 @@
 """The gRPC workers: one for each slot, replaced when they die, adopted for while they are being replaced.
 
-Each slot has a listening socket and an eventfd that outlive its workers. While a slot is vacant the kernel keeps
-queueing connections on its socket, so after `ADOPT_AFTER_S` a live worker is told to accept from it until it is filled.
+Each slot has a listening socket, a mailbox and an eventfd that outlive its workers. Workers pass connections on through
+the mailbox of the one with the fewest. While a slot is vacant the kernel keeps queueing connections on its socket, so
+after `ADOPT_AFTER_S` a live worker is told to accept from it until it is filled.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Slot:
 
     index: int
     listener: socket.socket
+    mailbox: tuple[socket.socket, socket.socket]  # receiving end, sending end: connections that others pass on
     event_fd: int
     page: int
     process: WorkerProcess | None = None
@@ -78,7 +80,13 @@ class WorkerPool:
     ) -> None:
         """`config` gives the frame for a worker that starts now; `cores` the affinity of each slot (None: any)."""
         self.slots = [
-            Slot(index, listener, os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK), 2 * index)
+            Slot(
+                index,
+                listener,
+                socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET),
+                os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK),
+                2 * index,
+            )
             for index, listener in enumerate(listeners)
         ]
         self.changed = Pulse()  # a worker became ready, acked or died
@@ -150,6 +158,8 @@ class WorkerPool:
         self.kill()
         for slot in self.slots:
             slot.listener.close()
+            for end in slot.mailbox:
+                end.close()
             os.close(slot.event_fd)
 
     async def watch_heartbeats(self) -> None:
@@ -218,10 +228,11 @@ class WorkerPool:
             "slot": slot.index,
             "page": slot.page,
             "listen_fds": [other.listener.fileno() for other in self.slots],
+            "mailbox_fds": [[end.fileno() for end in other.mailbox] for other in self.slots],
             "event_fd": slot.event_fd,
             "pin": self._cores[slot.index],
         }
-        fds = [*config["listen_fds"], slot.event_fd]
+        fds = [*config["listen_fds"], *(fd for ends in config["mailbox_fds"] for fd in ends), slot.event_fd]
         try:
             slot.process = await WorkerProcess.start(config, fds, self._log.emit_raw, lambda _: self.changed.fire())
         except OSError as error:

@@ -5,7 +5,10 @@
 mod rig;
 
 use rig::store::GET;
-use rig::*;
+use rig::{
+    DATA, END_HEADERS, END_STREAM, HEADERS, Rig, block, call_fields, frame, message, settings,
+    window_update,
+};
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -16,9 +19,8 @@ fn main() {
     // Requests in one readable event.
     let (together, length) = match shape.as_str() {
         "1-stream" => (1, 700),
-        "10-streams" | "10-streams-unknown-headers" => (10, 700),
         "100-streams" => (100, 700),
-        "10-streams-small-windows" => (10, 700),
+        "10-streams" | "10-streams-unknown-headers" | "10-streams-small-windows" => (10, 700),
         "10-streams-not-found" => (10, 999_999),
         other => panic!("no shape {other}"),
     };
@@ -43,7 +45,9 @@ fn main() {
         input.extend(window_update(0, together * 705));
         counted(&mut rig, &input);
         if shape.ends_with("small-windows") {
-            let updates = (first..stream).step_by(2).map(|stream| window_update(stream, 1000));
+            let updates = (first..stream)
+                .step_by(2)
+                .map(|stream| window_update(stream, 1000));
             counted(&mut rig, &updates.collect::<Vec<_>>().concat());
         }
         rig.store.ended.borrow_mut().clear();

@@ -76,6 +76,12 @@ impl<P: Pin> Output<P> {
         }
     }
 
+    /// What waits, if it is one piece of own bytes.
+    #[must_use]
+    pub fn whole(&self) -> Option<&[u8]> {
+        self.slices.is_empty().then(|| &self.own[self.sent..])
+    }
+
     /// The first `bytes` have left.
     pub fn advance(&mut self, bytes: usize) {
         let mut rest = bytes;

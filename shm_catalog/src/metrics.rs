@@ -7,7 +7,8 @@ use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::slots::{
-    COUNTER_WORDS, Counters, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, Method, Page, Slots, Status,
+    COUNTER_WORDS, Counters, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, LIMIT_LABELS, Method, Page, Slots,
+    Status,
 };
 
 /// How a family behaves.
@@ -40,6 +41,8 @@ enum Place {
     Counter(usize),
     /// A word of each live page, summed.
     LiveSum(fn(&Page) -> &AtomicU64),
+    /// `[limit]`
+    ByLimit(usize),
     /// Nanoseconds in a word of each live page, the largest, shown in seconds.
     LiveMaxSeconds(fn(&Page) -> &AtomicU64),
     /// `[method][status]`.
@@ -103,6 +106,20 @@ pub const METRICS: &[Metric] = &[
         help: "Connections accepted by a worker from the socket of a vacant slot",
         labels: &[],
         place: counter_word(offset_of!(Counters, adopted_total)),
+    },
+    Metric {
+        family: "avap_connections_handed_over_total",
+        kind: Kind::Counter,
+        help: "Connections passed on to a worker with fewer",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, handed_over_total)),
+    },
+    Metric {
+        family: "avap_limits_reached_total",
+        kind: Kind::Counter,
+        help: "Limits that connections ran into, by limit",
+        labels: &["limit"],
+        place: Place::ByLimit(offset_of!(Counters, limits) / 8),
     },
     Metric {
         family: "avap_stream_resets_total",
@@ -204,6 +221,11 @@ fn sample_metric(
                 .max()
                 .unwrap_or(0);
             samples.push(Sample::new(family, &[], seconds(most_ns)));
+        }
+        Place::ByLimit(first) => {
+            for (limit, label) in LIMIT_LABELS.iter().enumerate() {
+                samples.push(Sample::new(family, &[label], totals[first + limit] as f64));
+            }
         }
         Place::ByMethodAndStatus(first) => {
             for method in Method::ALL {

@@ -3,7 +3,7 @@
 //!
 //! Every field is an atomic and every access is relaxed: the fields are independent numbers, and
 //! nothing is concluded about memory from any of them. `connections` is a read-modify-write,
-//! because another worker may reserve a place here before it passes a connection on.
+//! because another worker may reserve a place here before it passes a connection on ([`Crew`]).
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -159,6 +159,25 @@ impl State {
     }
 }
 
+/// What a connection of the gRPC engine can run into, as in `avap_limits_reached_total{limit}`.
+pub const LIMIT_LABELS: [&str; 15] = [
+    "streams",
+    "header_list",
+    "continuations",
+    "message",
+    "peer_resets",
+    "own_resets",
+    "pings",
+    "settings",
+    "empty_frames",
+    "queued_bytes",
+    "zero_window",
+    "preface",
+    "request",
+    "idle",
+    "age",
+];
+
 /// Upper bounds of the latency buckets in nanoseconds, 10 µs to 10 s; one more bucket lies above.
 pub const LATENCY_BOUNDS_NS: [u64; 19] = [
     10_000,
@@ -204,6 +223,8 @@ pub(crate) struct Counters {
     pub(crate) streams_over_aged_total: AtomicU64,
     pub(crate) swaps_total: AtomicU64,
     pub(crate) panics_total: AtomicU64,
+    pub(crate) handed_over_total: AtomicU64,
+    pub(crate) limits: [AtomicU64; LIMIT_LABELS.len()],
     pub(crate) requests: [[AtomicU64; Status::ALL.len()]; Method::ALL.len()],
     pub(crate) latency: [Histogram; Method::ALL.len()],
 }
@@ -286,15 +307,32 @@ impl WorkerSlot {
             .store(monotonic_ns(), Ordering::Relaxed);
     }
 
-    /// A connection was accepted or received.
+    /// A connection was accepted or received; its place was reserved ([`Crew::reserve`]).
     pub fn connection_opened(&self) {
-        self.page.connections.fetch_add(1, Ordering::Relaxed);
         add(&self.page.counters.connections_total, 1);
+    }
+
+    /// A connection was received whose place was reserved on another page: this worker's
+    /// predecessor's.
+    pub fn reserve_here(&self) {
+        self.page.connections.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A connection ended.
     pub fn connection_closed(&self) {
-        self.page.connections.fetch_sub(1, Ordering::Relaxed);
+        release(&self.page);
+    }
+
+    /// A connection was passed on to another worker.
+    pub fn count_handed_over(&self) {
+        add(&self.page.counters.handed_over_total, 1);
+    }
+
+    /// A limit was reached: its place in [`LIMIT_LABELS`].
+    pub fn count_limit(&self, limit: usize) {
+        if let Some(counter) = self.page.counters.limits.get(limit) {
+            add(counter, 1);
+        }
     }
 
     /// Connections open now.
@@ -336,18 +374,126 @@ impl WorkerSlot {
         add(&self.page.counters.swaps_total, 1);
     }
 
-    /// A request ended, `elapsed` after its headers were read.
-    pub fn count_request(&self, method: Method, status: Status, elapsed: Duration) {
+    /// So many requests ended, `elapsed` after their headers were read.
+    pub fn count_requests(&self, method: Method, status: Status, elapsed: Duration, count: u64) {
         let elapsed_ns = nanoseconds(elapsed);
         let counters = &self.page.counters;
-        add(&counters.requests[method as usize][status as usize], 1);
+        add(&counters.requests[method as usize][status as usize], count);
         let latency = &counters.latency[method as usize];
         let bucket = LATENCY_BOUNDS_NS
             .iter()
             .position(|bound| elapsed_ns <= *bound);
-        add(&latency.buckets[bucket.unwrap_or(LATENCY_BUCKETS - 1)], 1);
-        add(&latency.sum_ns, elapsed_ns);
+        add(
+            &latency.buckets[bucket.unwrap_or(LATENCY_BUCKETS - 1)],
+            count,
+        );
+        add(&latency.sum_ns, elapsed_ns.saturating_mul(count));
     }
+}
+
+/// A place for one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The page whose connections it counts among.
+    pub page: usize,
+}
+
+/// All workers, as one of them sees them: who has room for a connection.
+#[derive(Debug)]
+pub struct Crew {
+    pages: Vec<Shared<Page>>,
+    own: usize,
+}
+
+/// Rounds of [`Crew::reserve`]; each is lost to another worker that got its connection placed.
+const RESERVE_ROUNDS_MAX: usize = 64;
+
+impl Crew {
+    /// Maps the first `pages` pages; `own` is this worker's.
+    ///
+    /// # Errors
+    /// `InvalidInput` when `own` is not among them, those of [`WorkerSlot::open`].
+    pub fn open(slots_name: &str, pages: u64, own: u64) -> io::Result<Self> {
+        if own >= pages || pages > PAGES_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("there is no page {own} among {pages}"),
+            ));
+        }
+        let pages = (0..pages)
+            .map(|index| Shared::open_write(slots_name, index))
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            pages,
+            own: own as usize,
+        })
+    }
+
+    /// Reserves a place on the serving worker with the fewest connections: this one when none has
+    /// fewer, or none serves. By compare-and-swap, so that two workers never take one place.
+    #[must_use = "a place is taken until it is released"]
+    pub fn reserve(&self) -> Place {
+        for _ in 0..RESERVE_ROUNDS_MAX {
+            let (page, connections) = self.least_loaded();
+            let taken = self.pages[page].connections.compare_exchange(
+                connections,
+                connections + 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            );
+            if taken.is_ok() {
+                return Place { page };
+            }
+        }
+        self.reserve_own()
+    }
+
+    /// Reserves a place here.
+    #[must_use = "a place is taken until it is released"]
+    pub fn reserve_own(&self) -> Place {
+        self.pages[self.own]
+            .connections
+            .fetch_add(1, Ordering::Relaxed);
+        Place { page: self.own }
+    }
+
+    /// Gives a place back.
+    pub fn release(&self, place: Place) {
+        release(&self.pages[place.page]);
+    }
+
+    /// Whether a place is this worker's.
+    #[must_use]
+    pub const fn is_own(&self, place: Place) -> bool {
+        place.page == self.own
+    }
+
+    /// Page and its connections. From this page onwards, so that ties do not all go to the first.
+    fn least_loaded(&self) -> (usize, u64) {
+        let own = (self.own, self.connections(self.own));
+        let serving =
+            |page: &usize| self.pages[*page].state.load(Ordering::Relaxed) == State::Serving as u64;
+        let count = self.pages.len();
+        (self.own..self.own + count)
+            .map(|index| index % count)
+            .filter(serving)
+            .map(|page| (page, self.connections(page)))
+            .min_by_key(|(_, connections)| *connections)
+            .unwrap_or(own)
+    }
+
+    fn connections(&self, page: usize) -> u64 {
+        self.pages[page].connections.load(Ordering::Relaxed)
+    }
+}
+
+/// Never below 0: a page may have been cleared under a reservation on its way.
+fn release(page: &Page) {
+    let less = |connections: u64| connections.checked_sub(1);
+    // At 0 there is nothing to give back.
+    let _ = page
+        .connections
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
 }
 
 /// What one page says about its worker.
@@ -507,6 +653,8 @@ fn counter_words(counters: &Counters) -> impl Iterator<Item = &AtomicU64> {
         streams_over_aged_total,
         swaps_total,
         panics_total,
+        handed_over_total,
+        limits,
         requests,
         latency,
     } = counters;
@@ -518,8 +666,10 @@ fn counter_words(counters: &Counters) -> impl Iterator<Item = &AtomicU64> {
         streams_over_aged_total,
         swaps_total,
         panics_total,
+        handed_over_total,
     ]
     .into_iter()
+    .chain(limits)
     .chain(requests.iter().flatten())
     .chain(
         latency
@@ -528,8 +678,11 @@ fn counter_words(counters: &Counters) -> impl Iterator<Item = &AtomicU64> {
     )
 }
 
+/// Counters of a page have one writer, its worker's loop: a load and a store, a third of what a
+/// locked instruction costs.
 fn add(counter: &AtomicU64, amount: u64) {
-    counter.fetch_add(amount, Ordering::Relaxed);
+    let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
+    counter.store(sum, Ordering::Relaxed);
 }
 
 fn nanoseconds(elapsed: Duration) -> u64 {

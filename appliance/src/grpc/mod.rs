@@ -1,41 +1,31 @@
 //! The gRPC data plane: `avap.DefinitionEngine` and `grpc.health.v1.Health` over HTTP/2.
 //!
 //! ```text
-//!     socket ─▶ connection ─▶ exchange ─▶ head, message ─▶ service ─▶ reply
-//!                  h2 glue, one turn at a time │  no HTTP/2 in here  │ slice of the segment or a status
+//!     socket ─▶ link ─▶ engine::Connection ─▶ server (engine::Service) ─▶ service
+//!       ▲     one turn       HTTP/2, gRPC          │ names, keys, counts      │ no HTTP/2 in here
+//!       └──────────────── engine::Output ◀─────────┴── slice of the segment or a status
 //! ```
 //!
+//! The protocol is the crate `engine`'s, which has no socket and no clock; here are both. One thread
+//! owns every connection: what an event made readable is read, answered inline and written once,
+//! then the next connection has its turn.
+//!
 //! `service` is the border: the name of a method and the bytes of a message go in, a slice of the
-//! segment or a status comes out. It, and what it stands on (`auth`, `proto`, `status`), know
-//! nothing of HTTP/2; `connection`, `exchange`, `head`, `reply` and `socket` know nothing of
-//! commands.
+//! segment or a status comes out. It, and what it stands on (`auth`, `proto`), know nothing of
+//! HTTP/2.
 //!
 //! Absences that hold here: no lock shared with anybody, no file or outbound socket opened, no wait
-//! for another process, no task made for a request whose bytes are already there, no copy of the
-//! catalogue.
+//! for another process, no task, no copy of the catalogue.
 
 pub mod auth;
-pub mod connection;
-#[cfg(test)]
-mod connection_tests;
 pub mod connections;
-mod copies;
-mod exchange;
-mod head;
-pub mod lease;
 pub mod limits;
-pub mod message;
+mod link;
 pub mod observer;
 pub mod panics;
 pub mod proto;
-mod reply;
 pub mod server;
 pub mod service;
-pub mod socket;
-pub mod status;
-mod stream_out;
 #[cfg(test)]
 pub(crate) mod test_segment;
-pub mod timeout;
 pub mod version;
-mod watch;

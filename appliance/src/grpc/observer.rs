@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
+use engine::{Code, Limit};
+
 use super::service::Call;
-use super::status::Code;
 
 /// Called on the loop thread, often: implementations only add to counters.
 pub trait Observer {
-    /// A request ended. `call` is `None` when there is no such method.
-    fn request_ended(&self, call: Option<Call>, code: Code, elapsed: Duration);
-    /// A stream ended by a reset: its client's, its connection's end, or ours (which
-    /// `request_ended` is told of too).
+    /// So many requests ended alike. `call` is `None` when there is no such method.
+    fn requests_ended(&self, call: Option<Call>, code: Code, elapsed: Duration, count: u64);
+    /// A stream ended by a reset: its client's, its connection's end, or ours.
     fn stream_reset(&self);
-    /// A stream held a superseded segment for too long and is being ended.
-    fn stream_over_aged(&self);
-    /// A connection was accepted.
+    /// A connection ran into a limit.
+    fn limit_reached(&self, limit: Limit);
+    /// Streams held a superseded segment for too long and were ended.
+    fn streams_over_aged(&self, count: usize);
+    /// A connection was accepted, or came from another worker.
     fn connection_opened(&self);
     /// It is gone.
     fn connection_closed(&self);

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::future::poll_fn;
 use std::panic::{self, AssertUnwindSafe};
 
 thread_local! {
@@ -28,61 +27,20 @@ fn last_text(payload: &(dyn Any + Send)) -> String {
         })
 }
 
-/// Runs `future` to its end or to its first panic, whose text is the error. What the future owns is
-/// dropped in here: after a panic inside a library, its destructors may panic as well.
-pub async fn caught<F: Future>(future: F) -> Result<F::Output, String> {
-    let mut future = Some(Box::pin(future));
-    poll_fn(move |context| {
-        let Some(running) = future.as_mut() else {
-            return std::task::Poll::Pending;
-        };
-        match panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(context))) {
-            Ok(progress) => progress.map(Ok),
-            Err(payload) => {
-                let text = last_text(&*payload);
-                // A second panic adds nothing to the first.
-                let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(future.take())));
-                std::task::Poll::Ready(Err(text))
-            }
-        }
-    })
-    .await
+/// Runs `work`; its panic is the error. What `work` borrowed may be half changed: it is only good for
+/// being dropped.
+pub fn caught<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| last_text(&*payload))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::task::{Context, Poll, Waker};
-
-    struct PanicsWhenDropped;
-
-    impl Drop for PanicsWhenDropped {
-        fn drop(&mut self) {
-            assert!(std::thread::panicking(), "dropped after the panic");
-        }
-    }
-
-    fn run<T>(future: impl Future<Output = T>) -> Result<T, String> {
-        match std::pin::pin!(caught(future)).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(result) => result,
-            Poll::Pending => unreachable!("these futures never wait"),
-        }
-    }
 
     #[test]
     fn a_panic_becomes_an_error_with_its_text() {
-        assert_eq!(run(async { 5 }), Ok(5));
-        let error = run(async { panic!("number {}", 7) }).unwrap_err();
+        assert_eq!(caught(|| 5), Ok(5));
+        let error = caught(|| panic!("number {}", 7)).unwrap_err();
         assert!(error.contains("number 7"), "{error}");
-    }
-
-    #[test]
-    fn a_panic_while_cleaning_up_is_caught_too() {
-        let result = run(async {
-            let held = std::mem::ManuallyDrop::new(PanicsWhenDropped);
-            let _unwinds = std::mem::ManuallyDrop::into_inner(held);
-            panic!("first");
-        });
-        assert!(result.is_err());
     }
 }

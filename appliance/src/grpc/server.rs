@@ -1,125 +1,208 @@
-//! What all connections of a worker share.
+//! What all connections of a worker share, and how the engine asks it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use h2::server::Builder;
-use shm_catalog::SegmentId;
-use tokio::sync::watch;
+use engine::{Answer, Blocks, Code, Limit, Limits, Method, Moment, Status};
 
-use super::connections::{Connections, Order};
-use super::lease::Leases;
-use super::limits;
 use super::observer::Observer;
-use super::reply::ReplyHeaders;
-use super::service::{Health, Service};
-use super::version::Version;
-
-/// What watchers of the health are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Announced {
-    /// The health of the services.
-    Health(Health),
-    /// The connection is ending: watches end too, or they would hold it open.
-    Ending,
-}
+use super::service::{Call, Service};
+use super::version::{Pinned, Version};
 
 /// The data plane of one worker.
 pub struct Server {
     /// What it answers.
     pub service: Service,
-    /// The open ones.
-    pub connections: Connections,
-    /// Replies that have not left completely.
-    pub leases: Leases,
     /// Who counts and logs.
     pub observer: Rc<dyn Observer>,
-    pub(super) health: watch::Sender<Announced>,
-    pub(super) protocol: Builder,
-    headers: RefCell<Rc<ReplyHeaders>>,
+    /// Of each connection.
+    pub limits: Limits,
+    /// How long a stream may hold a superseded segment.
+    pub patience: Duration,
+    /// Headers of replies before there is a version.
+    bare: Blocks,
+    /// What ended in this turn: counted when its time is known.
+    ended: RefCell<Vec<Ended>>,
+    /// Versions that replies may still be leaving from.
+    superseded: RefCell<Vec<Pinned>>,
+    /// Watchers have not been told of it yet.
+    health_changed: Cell<bool>,
+}
+
+/// Requests that ended alike.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Ended {
+    call: Option<Call>,
+    code: Code,
+    since: Moment,
+    count: u64,
 }
 
 impl Server {
-    /// `lease_patience`: how long a stream may hold a superseded segment.
-    pub fn new(service: Service, observer: Rc<dyn Observer>, lease_patience: Duration) -> Self {
+    /// See the fields.
+    pub fn new(service: Service, observer: Rc<dyn Observer>, patience: Duration) -> Self {
         Self {
-            health: watch::Sender::new(Announced::Health(service.health())),
             service,
-            connections: Connections::default(),
-            leases: Leases::new(lease_patience),
             observer,
-            protocol: protocol(),
-            headers: RefCell::new(Rc::new(ReplyHeaders::new(None))),
+            limits: Limits::DEFAULT,
+            patience,
+            bare: Blocks::new(&[]),
+            ended: RefCell::default(),
+            superseded: RefCell::default(),
+            health_changed: Cell::new(false),
         }
     }
 
     /// Serves `version` from the next request on. Gives back the one before.
-    pub fn swap(&self, version: Version, now: Instant) -> Option<Rc<Version>> {
-        let current: SegmentId = version.segment.id();
+    pub fn swap(&self, version: Version, now: Instant) -> Option<Pinned> {
+        let served = version.segment.id();
         let before = self.service.swap(version);
-        if let Some(before) = &before {
-            self.leases.supersede(before.segment.id(), current, now);
+        let mut superseded = self.superseded.borrow_mut();
+        superseded.extend(before.clone());
+        for old in &*superseded {
+            // A segment that is announced again is not superseded.
+            if old.segment.id() == served {
+                old.superseded.set(None);
+            } else if old.superseded.get().is_none() {
+                old.superseded.set(Some(now));
+            }
         }
-        self.announce_health();
+        self.health_changed.set(true);
         before
     }
 
     /// Health is `NotServing` from now on; everything is still answered.
     pub fn begin_drain(&self) {
         self.service.set_draining();
-        self.announce_health();
+        self.health_changed.set(true);
     }
 
-    /// Tells every peer to go away; connections close when what is under way is answered.
-    pub fn end_connections(&self) {
-        self.health.send_replace(Announced::Ending);
-        self.connections.give_all(Order::Drain);
+    /// Whether watchers are to be told, once.
+    pub fn take_health_change(&self) -> bool {
+        self.health_changed.take()
     }
 
-    /// Looks after leases: see `lease`. Gives the number of connections aborted.
-    pub fn sweep(&self, now: Instant) -> usize {
-        let swept = self.leases.sweep(now);
-        for _ in 0..swept.over_aged {
-            self.observer.stream_over_aged();
+    /// Whether some reply may hold a version that was superseded for longer than `patience`.
+    pub fn has_over_aged(&self, now: Instant) -> bool {
+        let mut superseded = self.superseded.borrow_mut();
+        // The list holds each once itself.
+        superseded.retain(|version| version.holders() > 1);
+        superseded
+            .iter()
+            .any(|version| self.is_over_aged(version, now))
+    }
+
+    /// Whether this version was superseded for longer than `patience`.
+    pub fn is_over_aged(&self, version: &Version, now: Instant) -> bool {
+        let since = version.superseded.get();
+        since.is_some_and(|since| now.saturating_duration_since(since) >= self.patience)
+    }
+
+    /// Versions that replies still hold.
+    pub fn held_versions(&self) -> usize {
+        let superseded = self.superseded.borrow();
+        superseded
+            .iter()
+            .filter(|version| version.holders() > 1)
+            .count()
+    }
+
+    /// Counts what has ended by `now`.
+    pub fn count_ended(&self, now: Moment) {
+        for ended in self.ended.borrow_mut().drain(..) {
+            let elapsed = now.since(ended.since);
+            self.observer
+                .requests_ended(ended.call, ended.code, elapsed, ended.count);
         }
-        for id in &swept.stuck {
-            self.connections.give(*id, Order::Abort);
-        }
-        swept.stuck.len()
     }
 
-    pub(super) fn reply_headers(&self, version: Option<&Version>) -> Rc<ReplyHeaders> {
-        let mut headers = self.headers.borrow_mut();
-        if !headers.are_of(version) {
-            *headers = Rc::new(ReplyHeaders::new(version));
+    /// The server for one turn: from one version.
+    pub fn serving(&self) -> Serving<'_> {
+        Serving {
+            server: self,
+            version: self.service.version(),
         }
-        Rc::clone(&headers)
+    }
+}
+
+/// A server whose version stays.
+pub struct Serving<'server> {
+    server: &'server Server,
+    version: Option<Pinned>,
+}
+
+fn call_of(method: Method) -> Option<Call> {
+    Call::ALL.get(usize::from(method.0)).copied()
+}
+
+impl engine::Service for Serving<'_> {
+    type Pin = Pinned;
+
+    fn method(&self, path: &[u8]) -> Option<Method> {
+        Call::from_path(path).map(|call| Method(call as u8))
     }
 
-    fn announce_health(&self) {
-        self.health.send_if_modified(|announced| {
-            let health = Announced::Health(self.service.health());
-            let news = *announced != Announced::Ending && *announced != health;
-            if news {
-                *announced = health;
+    fn authorize(&self, method: Method, key: Option<&[u8]>) -> Result<(), Status<'static>> {
+        match call_of(method) {
+            Some(call) => self.server.service.authorize(call, key),
+            None => Err(NO_METHOD),
+        }
+    }
+
+    fn key_epoch(&self) -> u64 {
+        self.server.service.key_epoch()
+    }
+
+    fn answer<'message>(
+        &self,
+        method: Method,
+        message: &'message [u8],
+    ) -> Answer<'message, Pinned> {
+        match call_of(method) {
+            Some(call) => self
+                .server
+                .service
+                .answer(call, message, self.version.as_ref()),
+            None => Answer::Refused(NO_METHOD),
+        }
+    }
+
+    fn watched(&self, topic: u8) -> &'static [u8] {
+        self.server.service.watched(topic)
+    }
+
+    fn blocks(&self) -> &Blocks {
+        match &self.version {
+            Some(version) => &version.blocks,
+            None => &self.server.bare,
+        }
+    }
+
+    fn call_ended(&self, method: Option<Method>, code: Code, since: Moment) {
+        let call = method.and_then(call_of);
+        let mut ended = self.server.ended.borrow_mut();
+        match ended.last_mut() {
+            Some(last) if (last.call, last.code, last.since) == (call, code, since) => {
+                last.count += 1;
             }
-            news
-        });
+            _ => ended.push(Ended {
+                call,
+                code,
+                since,
+                count: 1,
+            }),
+        }
+    }
+
+    fn stream_reset(&self) {
+        self.server.observer.stream_reset();
+    }
+
+    fn limit_reached(&self, limit: Limit) {
+        self.server.observer.limit_reached(limit);
     }
 }
 
-fn protocol() -> Builder {
-    let mut protocol = Builder::new();
-    protocol
-        .initial_window_size(limits::STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
-        .max_concurrent_streams(limits::STREAMS_MAX)
-        .max_header_list_size(limits::HEADER_LIST_BYTES_MAX)
-        .max_send_buffer_size(limits::SEND_BUFFER_BYTES)
-        .max_pending_accept_reset_streams(limits::PENDING_ACCEPT_RESETS_MAX)
-        .max_local_error_reset_streams(Some(limits::LOCAL_ERROR_RESETS_MAX))
-        .max_concurrent_reset_streams(limits::RESET_STREAMS_MAX)
-        .reset_stream_duration(limits::RESET_STREAM_MEMORY);
-    protocol
-}
+/// Methods come from `method`: never seen, but said.
+const NO_METHOD: Status<'static> = Status::new(Code::Internal, "no such method");

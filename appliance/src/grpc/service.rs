@@ -1,17 +1,19 @@
 //! What the service answers, without HTTP/2: method and message in, slice of the segment or status
 //! out.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+
+use engine::{Answer, Code, Pin, Status};
 
 use super::auth::Keys;
 use super::limits::NAME_BYTES_MAX;
 use super::proto;
-use super::status::{Code, Status};
-use super::version::Version;
+use super::version::{Pinned, Version};
 
 /// The methods there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Call {
     /// `avap.DefinitionEngine/GetCommand`
     GetCommand,
@@ -24,14 +26,22 @@ pub enum Call {
 }
 
 impl Call {
+    /// In the order of their numbers.
+    pub const ALL: [Self; 4] = [
+        Self::GetCommand,
+        Self::SyncCatalog,
+        Self::HealthCheck,
+        Self::HealthWatch,
+    ];
+
     /// From the request's `:path`.
     #[must_use]
-    pub fn from_path(path: &str) -> Option<Self> {
+    pub fn from_path(path: &[u8]) -> Option<Self> {
         match path {
-            "/avap.DefinitionEngine/GetCommand" => Some(Self::GetCommand),
-            "/avap.DefinitionEngine/SyncCatalog" => Some(Self::SyncCatalog),
-            "/grpc.health.v1.Health/Check" => Some(Self::HealthCheck),
-            "/grpc.health.v1.Health/Watch" => Some(Self::HealthWatch),
+            b"/avap.DefinitionEngine/GetCommand" => Some(Self::GetCommand),
+            b"/avap.DefinitionEngine/SyncCatalog" => Some(Self::SyncCatalog),
+            b"/grpc.health.v1.Health/Check" => Some(Self::HealthCheck),
+            b"/grpc.health.v1.Health/Watch" => Some(Self::HealthWatch),
             _ => None,
         }
     }
@@ -67,26 +77,21 @@ impl Health {
     }
 }
 
-/// An answer that is not a status. Slices lie in the segment of the version they were asked of.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Reply<'version> {
-    /// One message: an encoded record.
-    Record(&'version [u8]),
-    /// One message: the whole catalogue.
-    Catalog(&'version [u8]),
-    /// One message: the health of a service.
-    Health(Health),
-    /// A stream of health messages: of a known service, or `ServiceUnknown` for ever.
-    Watch {
-        /// Whether the service exists.
-        known: bool,
-    },
+/// What a watcher of the health watches: the topic of `engine::Answer::Watch`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Topic {
+    /// A service that there is not: `ServiceUnknown` for ever.
+    Unknown = 0,
+    /// The services that there are.
+    Known = 1,
 }
 
 /// The state of the service: what is served, who may ask, and whether it is ending.
 pub struct Service {
-    version: RefCell<Option<Rc<Version>>>,
+    version: RefCell<Option<Pinned>>,
     keys: RefCell<Keys>,
+    key_epoch: Cell<u64>,
     draining: Cell<bool>,
 }
 
@@ -97,24 +102,32 @@ impl Service {
         Self {
             version: RefCell::new(None),
             keys: RefCell::new(keys),
+            key_epoch: Cell::new(0),
             draining: Cell::new(false),
         }
     }
 
     /// What is served now.
     #[must_use]
-    pub fn version(&self) -> Option<Rc<Version>> {
+    pub fn version(&self) -> Option<Pinned> {
         self.version.borrow().clone()
     }
 
     /// Serves another version from now on; gives back the one before.
-    pub fn swap(&self, version: Version) -> Option<Rc<Version>> {
-        self.version.replace(Some(Rc::new(version)))
+    pub fn swap(&self, version: Version) -> Option<Pinned> {
+        self.version.replace(Some(Pinned::new(version)))
     }
 
     /// Other keys from the next request on.
     pub fn set_keys(&self, keys: Keys) {
         self.keys.replace(keys);
+        self.key_epoch.set(self.key_epoch.get() + 1);
+    }
+
+    /// Grows with every change of the keys.
+    #[must_use]
+    pub const fn key_epoch(&self) -> u64 {
+        self.key_epoch.get()
     }
 
     /// From now on the health is `NotServing`.
@@ -132,11 +145,21 @@ impl Service {
         }
     }
 
+    /// The present message of a topic.
+    #[must_use]
+    pub fn watched(&self, topic: u8) -> &'static [u8] {
+        if topic == Topic::Known as u8 {
+            self.health().message()
+        } else {
+            Health::ServiceUnknown.message()
+        }
+    }
+
     /// Checks the key that a call presented.
     ///
     /// # Errors
     /// `UNAUTHENTICATED`.
-    pub fn authorize(&self, call: Call, key: Option<&[u8]>) -> Result<(), Status> {
+    pub fn authorize(&self, call: Call, key: Option<&[u8]>) -> Result<(), Status<'static>> {
         if !call.needs_key() || self.keys.borrow().admit(key.unwrap_or_default()) {
             return Ok(());
         }
@@ -144,40 +167,72 @@ impl Service {
     }
 
     /// Answers one message of an authorized call, from `version`.
-    ///
-    /// # Errors
-    /// `INVALID_ARGUMENT`, `NOT_FOUND`, `UNAVAILABLE`.
-    pub fn answer<'version>(
+    pub fn answer<'message>(
         &self,
         call: Call,
-        message: &[u8],
-        version: Option<&'version Version>,
-    ) -> Result<Reply<'version>, Status> {
-        match call {
-            Call::GetCommand => {
-                let name = proto::string_field_1(message).map_err(unreadable)?;
-                check_name(name)?;
-                let record = hydrated(version)?.segment.lookup(name.as_bytes());
-                record.map(Reply::Record).ok_or_else(|| {
-                    Status::naming(Code::NotFound, format!("Command '{name}' not found"))
-                })
-            }
-            Call::SyncCatalog => {
-                proto::empty(message).map_err(unreadable)?;
-                Ok(Reply::Catalog(hydrated(version)?.segment.sync_body()))
-            }
-            Call::HealthCheck => {
-                if is_known_service(proto::string_field_1(message).map_err(unreadable)?) {
-                    Ok(Reply::Health(self.health()))
-                } else {
-                    Err(Status::new(Code::NotFound, "unknown service"))
-                }
-            }
-            Call::HealthWatch => {
-                let known = is_known_service(proto::string_field_1(message).map_err(unreadable)?);
-                Ok(Reply::Watch { known })
-            }
+        message: &'message [u8],
+        version: Option<&Pinned>,
+    ) -> Answer<'message, Pinned> {
+        let answer = match call {
+            Call::GetCommand => get_command(message, version),
+            Call::SyncCatalog => sync_catalog(message, version),
+            Call::HealthCheck => self.health_check(message),
+            Call::HealthWatch => health_watch(message),
+        };
+        answer.unwrap_or_else(Answer::Refused)
+    }
+
+    fn health_check<'message>(
+        &self,
+        message: &'message [u8],
+    ) -> Result<Answer<'message, Pinned>, Status<'message>> {
+        if is_known_service(proto::string_field_1(message).map_err(unreadable)?) {
+            Ok(Answer::Constant(self.health().message()))
+        } else {
+            Err(Status::new(Code::NotFound, "unknown service"))
         }
+    }
+}
+
+type Answered<'message> = Result<Answer<'message, Pinned>, Status<'message>>;
+
+fn get_command<'message>(message: &'message [u8], version: Option<&Pinned>) -> Answered<'message> {
+    let name = proto::string_field_1(message).map_err(unreadable)?;
+    check_name(name)?;
+    let pin = hydrated(version)?;
+    let record = pin.segment.lookup(name.as_bytes()).ok_or_else(|| {
+        let quoted = Cow::Borrowed(name.as_bytes());
+        Status::naming(Code::NotFound, "Command '", quoted, "' not found")
+    })?;
+    slice(pin, record)
+}
+
+fn sync_catalog<'message>(message: &'message [u8], version: Option<&Pinned>) -> Answered<'message> {
+    proto::empty(message).map_err(unreadable)?;
+    let pin = hydrated(version)?;
+    slice(pin, pin.bytes())
+}
+
+fn health_watch(message: &[u8]) -> Answered<'_> {
+    let known = is_known_service(proto::string_field_1(message).map_err(unreadable)?);
+    let topic = if known { Topic::Known } else { Topic::Unknown };
+    Ok(Answer::Watch(topic as u8))
+}
+
+/// Every record lies in the body of `SyncCatalog`; what does not is our own fault.
+fn slice<'message>(pin: &Pinned, part: &[u8]) -> Answered<'message> {
+    let body = pin.bytes();
+    let from = part.as_ptr().addr().checked_sub(body.as_ptr().addr());
+    match from {
+        Some(from) if from + part.len() <= body.len() => Ok(Answer::Slice {
+            pin: pin.clone(),
+            from,
+            to: from + part.len(),
+        }),
+        _ => Err(Status::new(
+            Code::Internal,
+            "the record lies outside its region",
+        )),
     }
 }
 
@@ -186,7 +241,7 @@ fn is_known_service(name: &str) -> bool {
     matches!(name, "" | "avap.DefinitionEngine")
 }
 
-fn check_name(name: &str) -> Result<(), Status> {
+fn check_name(name: &str) -> Result<(), Status<'static>> {
     match name.len() {
         0 => Err(Status::new(
             Code::InvalidArgument,
@@ -195,19 +250,23 @@ fn check_name(name: &str) -> Result<(), Status> {
         1..=NAME_BYTES_MAX => Ok(()),
         length => Err(Status::naming(
             Code::InvalidArgument,
-            format!("the command's name has {length} bytes, at most {NAME_BYTES_MAX} are allowed"),
+            "the command's name is longer than 256 bytes: ",
+            Cow::Owned(length.to_string().into_bytes()),
+            "",
         )),
     }
 }
 
-fn hydrated(version: Option<&Version>) -> Result<&Version, Status> {
+fn hydrated(version: Option<&Pinned>) -> Result<&Pinned, Status<'static>> {
     version.ok_or(Status::new(Code::Unavailable, "no catalogue is loaded yet"))
 }
 
-fn unreadable(error: proto::Unreadable) -> Status {
+fn unreadable(error: proto::Unreadable) -> Status<'static> {
     Status::naming(
         Code::InvalidArgument,
-        format!("unreadable request message: {}", error.reason()),
+        "unreadable request message: ",
+        Cow::Borrowed(error.reason().as_bytes()),
+        "",
     )
 }
 
@@ -231,6 +290,13 @@ mod tests {
         message
     }
 
+    fn refused(answer: Answer<'_, Pinned>) -> Code {
+        match answer {
+            Answer::Refused(status) => status.code,
+            other => panic!("{other:?}"),
+        }
+    }
+
     #[test]
     fn only_the_catalogue_needs_a_key() {
         let service = service();
@@ -239,13 +305,15 @@ mod tests {
             for wrong in [None, Some(&b""[..]), Some(b"kez")] {
                 let status = service.authorize(call, wrong).unwrap_err();
                 assert_eq!(
-                    (status.code, &*status.message),
+                    (status.code, &*status.text()),
                     (Code::Unauthenticated, "Invalid Credentials")
                 );
             }
         }
         assert_eq!(service.authorize(Call::HealthCheck, None), Ok(()));
+        let before = service.key_epoch();
         service.set_keys(Keys::new(["new"]));
+        assert_ne!(service.key_epoch(), before);
         assert!(service.authorize(Call::GetCommand, Some(b"key")).is_err());
         assert_eq!(service.authorize(Call::GetCommand, Some(b"new")), Ok(()));
     }
@@ -255,7 +323,7 @@ mod tests {
         let service = service();
         let check = |call, message: &[u8], code| {
             assert_eq!(
-                service.answer(call, message, None).unwrap_err().code,
+                refused(service.answer(call, message, None)),
                 code,
                 "{call:?}"
             );
@@ -280,25 +348,24 @@ mod tests {
     #[test]
     fn health_knows_two_names() {
         let service = service();
-        let check = |name: &str, expected: Result<Reply<'static>, Code>| {
-            let answer = service
-                .answer(Call::HealthCheck, &request(name), None)
-                .map_err(|status| status.code);
-            assert_eq!(answer, expected, "{name:?}");
-        };
-        check("", Ok(Reply::Health(Health::NotServing)));
-        check(
-            "avap.DefinitionEngine",
-            Ok(Reply::Health(Health::NotServing)),
+        for name in ["", "avap.DefinitionEngine"] {
+            let message = request(name);
+            let answer = service.answer(Call::HealthCheck, &message, None);
+            assert!(
+                matches!(answer, Answer::Constant(b"\x08\x02")),
+                "{answer:?}"
+            );
+        }
+        assert_eq!(
+            refused(service.answer(Call::HealthCheck, &request("other"), None)),
+            Code::NotFound
         );
-        check("other", Err(Code::NotFound));
-        let watch = |name: &str| {
-            service
-                .answer(Call::HealthWatch, &request(name), None)
-                .unwrap()
-        };
-        assert_eq!(watch(""), Reply::Watch { known: true });
-        assert_eq!(watch("other"), Reply::Watch { known: false });
+        for (name, expected) in [("", Health::NotServing), ("other", Health::ServiceUnknown)] {
+            match service.answer(Call::HealthWatch, &request(name), None) {
+                Answer::Watch(topic) => assert_eq!(service.watched(topic), expected.message()),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]
@@ -306,34 +373,36 @@ mod tests {
         let service = service();
         let segment = crate::grpc::test_segment::segment(1, &[("if", "one"), ("añadir", "two")]);
         assert_eq!(service.health(), Health::NotServing);
-        assert!(
-            service
-                .swap(Version::new(shm_catalog::Generation(9), segment))
-                .is_none()
-        );
+        let version = Version::new(shm_catalog::Generation(9), segment);
+        assert!(service.swap(version).is_none());
         assert_eq!(service.health(), Health::Serving);
         let version = service.version().unwrap();
         let segment = &version.segment;
         assert_eq!(version.tag, format!("9-{}", segment.digest()));
-        let version = Some(&*version);
+        let sliced = |answer: Answer<'_, Pinned>| match answer {
+            Answer::Slice { pin, from, to } => pin.bytes()[from..to].to_vec(),
+            other => panic!("{other:?}"),
+        };
         for name in ["if", "añadir"] {
             let record = segment.lookup(name.as_bytes()).unwrap();
-            assert_eq!(
-                service.answer(Call::GetCommand, &request(name), version),
-                Ok(Reply::Record(record))
-            );
+            let message = request(name);
+            let answer = service.answer(Call::GetCommand, &message, Some(&version));
+            assert_eq!(sliced(answer), record);
         }
-        let missing = Status::naming(Code::NotFound, "Command 'If' not found".to_owned());
-        assert_eq!(
-            service.answer(Call::GetCommand, &request("If"), version),
-            Err(missing)
-        );
-        assert_eq!(
-            service.answer(Call::SyncCatalog, b"", version),
-            Ok(Reply::Catalog(segment.sync_body()))
-        );
+        match service.answer(Call::GetCommand, &request("If"), Some(&version)) {
+            Answer::Refused(status) => {
+                assert_eq!(
+                    (status.code, &*status.text()),
+                    (Code::NotFound, "Command 'If' not found")
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        let whole = service.answer(Call::SyncCatalog, b"", Some(&version));
+        assert_eq!(sliced(whole), segment.sync_body());
         service.set_draining();
         assert_eq!(service.health(), Health::NotServing);
-        assert!(service.answer(Call::SyncCatalog, b"", version).is_ok());
+        let whole = service.answer(Call::SyncCatalog, b"", Some(&version));
+        assert_eq!(sliced(whole), segment.sync_body());
     }
 }

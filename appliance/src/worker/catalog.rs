@@ -171,7 +171,7 @@ impl Catalog {
             .swap(Version::new(generation, segment), Instant::now());
         self.worker.ack(generation);
         self.worker.count_swap(elapsed);
-        self.outbox.tell(News::Acked {
+        self.outbox.tell(&News::Acked {
             generation: generation.0,
         });
         self.log.write(Level::Info, "Generation Acked", fields);

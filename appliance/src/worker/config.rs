@@ -25,6 +25,10 @@ pub struct Config {
     pub segment_prefix: String,
     /// A listening socket for each slot, our own among them.
     pub listen_fds: Vec<RawFd>,
+    /// For each slot the two ends, receiving and sending, of the socket through which its worker is
+    /// passed connections.
+    #[serde(default)]
+    pub mailbox_fds: Vec<(RawFd, RawFd)>,
     /// Written at each announcement.
     pub event_fd: RawFd,
     /// The pipe for log lines.
@@ -65,6 +69,13 @@ impl Config {
                 "slot {} has no listening socket ({} given)",
                 self.slot,
                 self.listen_fds.len()
+            ));
+        }
+        if self.mailbox_fds.len() != self.listen_fds.len() {
+            return Some(format!(
+                "{} listening sockets and {} mailboxes",
+                self.listen_fds.len(),
+                self.mailbox_fds.len()
             ));
         }
         None

@@ -1,34 +1,35 @@
 //! A worker from its first order to its exit: the loop in which every event is decided on.
 
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::net::TcpStream;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
 use serde_json::json;
 use shm_catalog::WorkerSlot;
 use shm_catalog::announcement::Reader;
-use shm_catalog::slots::{Role, State};
-use tokio::io::unix::AsyncFd;
-use tokio::net::UnixStream;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use shm_catalog::slots::{Crew, Place, Role, State};
 
 use crate::grpc::auth::Keys;
+use crate::grpc::connections::Connections;
 use crate::grpc::panics;
 use crate::grpc::server::Server;
 use crate::grpc::service::Service;
 
 use super::catalog::Catalog;
 use super::config::Config;
-use super::control::{self, News, Order, Orders, Outbox};
+use super::control::{Control, News, Order};
 use super::error::{WorkerError, system};
 use super::listeners::Listeners;
 use super::log::{Level, Log};
+use super::mailboxes::{Mailboxes, PAGES_PER_SLOT};
 use super::mapper::{Mapped, Mapper};
 use super::pin::pin;
 use super::report::Report;
@@ -43,6 +44,19 @@ const CONFIG_TIMEOUT: Duration = Duration::from_secs(30);
 /// For the last news to leave.
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Events taken from the kernel at once.
+const EVENTS_MAX: usize = 1024;
+
+const CONTROL: Token = Token(0);
+const SIGNALS: Token = Token(1);
+const ANNOUNCED: Token = Token(2);
+const MAPPED: Token = Token(3);
+/// Listening sockets, then mailboxes, by slot; then connections, by place.
+const LISTENERS: usize = 1 << 16;
+const MAILBOXES: usize = 2 << 16;
+const CONNECTIONS: usize = 3 << 16;
+const SLOTS_MAX: usize = 1 << 16;
+
 /// Runs the worker in this thread until it has drained, its supervisor is gone, or it cannot go on.
 /// `named` is called once, with the worker's slot.
 ///
@@ -52,68 +66,41 @@ pub fn run(control_fd: RawFd, named: impl FnOnce(usize)) -> Result<(), WorkerErr
     let signals = signals::block().map_err(system("block signals"))?;
     panics::keep_texts();
     let control = fds::adopt(control_fd).map_err(system("control channel"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build_local(tokio::runtime::LocalOptions::default())
-        .map_err(system("event loop"))?;
-    runtime.block_on(live(control, signals, named))
-}
-
-async fn live(
-    control: OwnedFd,
-    signals: SignalFd,
-    named: impl FnOnce(usize),
-) -> Result<(), WorkerError> {
-    let control = StdUnixStream::from(control);
-    control
-        .set_nonblocking(true)
-        .map_err(system("control channel"))?;
-    let control = UnixStream::from_std(control).map_err(system("control channel"))?;
-    let (mut orders, outbox, writer) = control::open(control);
-    let writer = tokio::task::spawn_local(writer);
-    let Some(config) = first_order(&mut orders).await? else {
+    let mut control = Control::new(UnixStream::from(control));
+    let Some(config) = first_order(&mut control)? else {
         return Ok(());
     };
     named(config.slot);
-    let (mapped_sender, mapped) = mpsc::unbounded_channel();
-    let signals = fds::watch_signals(signals).map_err(system("signals"))?;
-    let (mut life, announced) = Life::begin(&config, outbox, mapped_sender)?;
-    let served = life
-        .serve(Sources {
-            orders,
-            signals,
-            announced,
-            mapped,
-        })
-        .await;
-    life.farewell(&served, writer).await;
+    let mut poll = Poll::new().map_err(system("event loop"))?;
+    let mut life = Life::begin(&config, control, signals, &poll)?;
+    let served = life.serve(&mut poll);
+    life.farewell(&served);
     served.map(drop)
 }
 
 /// `None`: the supervisor was gone before it said anything.
-async fn first_order(orders: &mut Orders) -> Result<Option<Box<Config>>, WorkerError> {
-    match tokio::time::timeout(CONFIG_TIMEOUT, orders.next()).await {
-        Err(_) => Err(WorkerError::Orders(
-            "no config came through the control channel".to_owned(),
-        )),
-        Ok(Err(error)) => Err(WorkerError::Orders(error.to_string())),
-        Ok(Ok(None)) => Ok(None),
-        Ok(Ok(Some(Order::Config(config)))) => match config.problem() {
+fn first_order(control: &mut Control) -> Result<Option<Box<Config>>, WorkerError> {
+    match control.first_order(CONFIG_TIMEOUT) {
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            ) =>
+        {
+            Err(WorkerError::Orders(
+                "no config came through the control channel".to_owned(),
+            ))
+        }
+        Err(error) => Err(WorkerError::Orders(error.to_string())),
+        Ok(None) => Ok(None),
+        Ok(Some(Order::Config(config))) => match config.problem() {
             Some(problem) => Err(WorkerError::Orders(problem)),
             None => Ok(Some(config)),
         },
-        Ok(Ok(Some(_))) => Err(WorkerError::Orders(
+        Ok(Some(_)) => Err(WorkerError::Orders(
             "the first order is not the config".to_owned(),
         )),
     }
-}
-
-/// Where events come from.
-struct Sources {
-    orders: Orders,
-    signals: AsyncFd<SignalFd>,
-    announced: AsyncFd<OwnedFd>,
-    mapped: UnboundedReceiver<Mapped>,
 }
 
 /// Why the loop ended without an error.
@@ -151,24 +138,37 @@ struct Life {
     drain_grace: Duration,
     drain_timeout: Duration,
     server: Rc<Server>,
+    connections: Connections,
     worker: Rc<WorkerSlot>,
+    crew: Crew,
     log: Rc<Log>,
     report: Rc<Report>,
-    outbox: Outbox,
+    control: Control,
+    signals: SignalFd,
+    announced: OwnedFd,
+    mapped: Receiver<Mapped>,
+    registry: Registry,
+    slot: usize,
     listeners: Listeners,
+    mailboxes: Mailboxes,
     catalog: Catalog,
     key_count: usize,
+    next_tick: Instant,
 }
 
 impl Life {
     fn begin(
         config: &Config,
-        outbox: Outbox,
-        segments: mpsc::UnboundedSender<Mapped>,
-    ) -> Result<(Self, AsyncFd<OwnedFd>), WorkerError> {
+        control: Control,
+        signals: SignalFd,
+        poll: &Poll,
+    ) -> Result<Self, WorkerError> {
+        let registry = poll.registry();
         let worker = WorkerSlot::open(&config.slots, config.page).map_err(system("worker slot"))?;
         worker.occupy(Role::Grpc);
         let worker = Rc::new(worker);
+        let pages = (PAGES_PER_SLOT * config.listen_fds.len()) as u64;
+        let crew = Crew::open(&config.slots, pages, config.page).map_err(system("worker slots"))?;
         let pipe = fds::adopt(config.log_fd).map_err(system("log pipe"))?;
         fds::set_nonblocking(&pipe).map_err(system("log pipe"))?;
         let log = Rc::new(Log::new(
@@ -180,11 +180,18 @@ impl Life {
 
         let announced = fds::adopt(config.event_fd).map_err(system("announcement event"))?;
         fds::set_nonblocking(&announced).map_err(system("announcement event"))?;
-        let announced = fds::watch(announced).map_err(system("announcement event"))?;
+        watch(registry, &announced, ANNOUNCED).map_err(system("announcement event"))?;
+        watch(registry, &signals, SIGNALS).map_err(system("signals"))?;
+        let both = Interest::READABLE | Interest::WRITABLE;
+        registry
+            .register(&mut SourceFd(&control.stream().as_raw_fd()), CONTROL, both)
+            .map_err(system("control channel"))?;
         let announcements = Reader::open(&config.announce).map_err(system("announcement page"))?;
         // The mapper keeps the cores that this thread gives up.
         let cores = pin(config.pin.as_deref(), &log);
-        let mapper = Mapper::start(cores, segments).map_err(system("mapper thread"))?;
+        let waker = Waker::new(registry, MAPPED).map_err(system("mapper thread"))?;
+        let (segments, mapped_segments) = channel();
+        let mapper = Mapper::start(cores, segments, waker).map_err(system("mapper thread"))?;
 
         let keys = Keys::new(&config.keys);
         let key_count = keys.count();
@@ -194,91 +201,205 @@ impl Life {
             Rc::clone(&report) as Rc<_>,
             config.drain_timeout(),
         ));
-
-        let sockets: io::Result<Vec<_>> =
-            config.listen_fds.iter().map(|fd| fds::adopt(*fd)).collect();
-        let sockets = sockets.map_err(system("listening socket"))?;
-        let listeners = Listeners::new(
-            sockets,
-            config.slot,
-            Rc::clone(&server),
-            Rc::clone(&worker),
-            Rc::clone(&log),
-        )
-        .map_err(system("listening socket"))?;
         let catalog = Catalog::new(
             Rc::clone(&server),
             Rc::clone(&worker),
             Rc::clone(&log),
-            outbox.clone(),
+            control.outbox(),
             announcements,
             mapper,
             config.segment_prefix.clone(),
         );
-        let life = Self {
+        Ok(Self {
             phase: Phase::Starting,
             drain_grace: config.drain_grace(),
             drain_timeout: config.drain_timeout(),
+            connections: Connections::new(Rc::clone(&server)),
             server,
             worker,
-            log,
+            crew,
             report,
-            outbox,
-            listeners,
+            control,
+            signals,
+            announced,
+            mapped: mapped_segments,
+            registry: registry.try_clone().map_err(system("event loop"))?,
+            slot: config.slot,
+            listeners: listeners(config, &log)?,
+            mailboxes: mailboxes(config)?,
+            log,
             catalog,
             key_count,
-        };
-        Ok((life, announced))
+            next_tick: Instant::now() + TICK,
+        })
     }
 
-    async fn serve(&mut self, mut sources: Sources) -> Result<End, WorkerError> {
-        let mut tick = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let server = Rc::clone(&self.server);
+    fn serve(&mut self, poll: &mut Poll) -> Result<End, WorkerError> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
         if !self.catalog.look() {
             self.listen()?;
         }
-        // An order is read in parts: its future lives as long as it takes.
-        let mut orders = Box::pin(next_order(sources.orders));
         loop {
-            tokio::select! {
-                (rest, order) = &mut orders => {
-                    orders = Box::pin(next_order(rest));
-                    match order.map_err(|error| WorkerError::Orders(error.to_string()))? {
-                        None => return Ok(End::Orphaned),
-                        Some(order) => self.follow(order),
+            self.control.send();
+            match poll.poll(&mut events, Some(self.wait())) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
+                polled => polled.map_err(system("event loop"))?,
+            }
+            self.connections.look_at_clock();
+            for event in &events {
+                if event.token().0 >= CONNECTIONS {
+                    self.connections.ready(event.token().0 - CONNECTIONS, event);
+                } else if let Some(end) = self.happened(event.token())? {
+                    return Ok(end);
+                }
+            }
+            self.connections.go_on();
+            self.take_accepted();
+            self.connections.expire();
+            self.connections.tell_health();
+            let now = Instant::now();
+            if now >= self.next_tick {
+                self.next_tick = now + TICK;
+                self.tick(now);
+            }
+            if let Some(end) = self.passed(now) {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Until when nothing is to be done.
+    fn wait(&self) -> Duration {
+        let now = Instant::now();
+        let mut wait = self.next_tick.saturating_duration_since(now);
+        if let Some(deadline) = self.next_deadline() {
+            wait = wait.min(deadline.saturating_duration_since(now));
+        }
+        let others = [self.connections.idle_for(), self.listeners.idle_for(now)];
+        others.into_iter().flatten().fold(wait, Duration::min)
+    }
+
+    /// Something other than a connection has something to say.
+    fn happened(&mut self, token: Token) -> Result<Option<End>, WorkerError> {
+        match token {
+            CONTROL => return self.read_orders(),
+            SIGNALS => {
+                while let Some(signal) = signals::next(&self.signals).map_err(system("signals"))? {
+                    if let Some(end) = self.signalled(signal) {
+                        return Ok(Some(end));
                     }
                 }
-                signal = signals::next(&sources.signals) => {
-                    if let Some(end) = self.signalled(signal.map_err(system("signals"))?) {
-                        return Ok(end);
-                    }
+            }
+            ANNOUNCED => {
+                // How often it was written is of no interest.
+                let _ = rustix::io::read(&self.announced, &mut [0; 8]);
+                self.catalog.look();
+            }
+            MAPPED => self.take_mapped()?,
+            Token(token) if token >= MAILBOXES => self.read_mailbox(token - MAILBOXES),
+            Token(token) => self.listeners.ready(token - LISTENERS),
+        }
+        Ok(None)
+    }
+
+    fn read_orders(&mut self) -> Result<Option<End>, WorkerError> {
+        let alive = self
+            .control
+            .read()
+            .map_err(|error| WorkerError::Orders(error.to_string()))?;
+        while let Some(order) = self
+            .control
+            .next()
+            .map_err(|error| WorkerError::Orders(error.to_string()))?
+        {
+            self.follow(order);
+        }
+        Ok((!alive).then_some(End::Orphaned))
+    }
+
+    fn take_mapped(&mut self) -> Result<(), WorkerError> {
+        while let Ok(mapped) = self.mapped.try_recv() {
+            if !self.catalog.mapped(mapped) && self.phase == Phase::Starting {
+                self.listen()?;
+            }
+        }
+        Ok(())
+    }
+
+    // ---- connections ---------------------------------------------------------------------------
+
+    fn take_accepted(&mut self) {
+        if self.listeners.idle_for(Instant::now()) != Some(Duration::ZERO) {
+            return;
+        }
+        let connections = self.connections.count();
+        for (slot, stream) in self.listeners.accept(Instant::now(), connections) {
+            self.place(slot, stream);
+        }
+    }
+
+    /// Where the fewest connections are: here, or with another worker.
+    fn place(&mut self, slot: usize, stream: TcpStream) {
+        if slot != self.slot {
+            self.worker.count_adopted();
+        }
+        let place = self.crew.reserve();
+        if self.crew.is_own(place) {
+            return self.enter(place, stream);
+        }
+        if self.mailboxes.send(place, &stream).is_ok() {
+            return self.worker.count_handed_over();
+        }
+        // Its mailbox is full: better here than not at all.
+        self.crew.release(place);
+        let place = self.crew.reserve_own();
+        self.enter(place, stream);
+    }
+
+    fn enter(&mut self, place: Place, stream: TcpStream) {
+        if let Err(error) = self.connections.enter(stream, &self.registry, CONNECTIONS) {
+            self.crew.release(place);
+            let fields = json!({"error": error.to_string()});
+            self.log
+                .write(Level::Error, "Connection Not Watched", fields);
+        }
+    }
+
+    /// Takes the connections that others have passed to `slot`.
+    fn read_mailbox(&mut self, slot: usize) {
+        loop {
+            match self.mailboxes.receive(slot) {
+                Ok(Some((place, stream))) if self.crew.is_own(place) => self.enter(place, stream),
+                Ok(Some((_, stream))) => {
+                    // Meant for a worker that is gone, and its page with it.
+                    let place = self.crew.reserve_own();
+                    self.enter(place, stream);
                 }
-                event = read_event(&sources.announced) => {
-                    event.map_err(system("announcement event"))?;
-                    self.catalog.look();
-                }
-                Some(mapped) = sources.mapped.recv() => {
-                    if !self.catalog.mapped(mapped) && self.phase == Phase::Starting {
-                        self.listen()?;
-                    }
-                }
-                _ = tick.tick() => self.tick(),
-                () = until(self.next_deadline()) => {
-                    if let Some(end) = self.deadline_passed() {
-                        return Ok(end);
-                    }
-                }
-                () = server.connections.emptied(), if matches!(self.phase, Phase::Closing { .. }) => {
-                    return Ok(End::Drained);
+                Ok(None) => return,
+                Err(error) => {
+                    let fields = json!({"mailbox": slot, "error": error.to_string()});
+                    return self.log.write(Level::Error, "Mailbox Not Read", fields);
                 }
             }
         }
     }
 
+    fn accept_from(&mut self, slot: usize) -> io::Result<()> {
+        let token = Token(LISTENERS + slot);
+        self.listeners.accept_from(slot, &self.registry, token)?;
+        match self
+            .mailboxes
+            .watch(slot, &self.registry, Token(MAILBOXES + slot))
+        {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    // ---- orders --------------------------------------------------------------------------------
+
     fn listen(&mut self) -> Result<(), WorkerError> {
-        self.listeners
-            .listen()
+        self.accept_from(self.slot)
             .map_err(system("listening socket"))?;
         self.phase = Phase::Serving;
         self.worker.set_state(State::Serving);
@@ -287,7 +408,7 @@ impl Life {
             "connections_max": self.listeners.connections_max(),
         });
         self.log.write(Level::Info, "Worker Listening", fields);
-        self.outbox.tell(News::Ready);
+        self.control.outbox().tell(&News::Ready);
         Ok(())
     }
 
@@ -309,7 +430,7 @@ impl Life {
             }
             Order::Adopt { slot } => self.adopt(slot),
             Order::Release { slot } => {
-                self.listeners.release(slot);
+                self.release(slot);
                 self.log
                     .write(Level::Info, "Slot Released", json!({"listener": slot}));
             }
@@ -319,11 +440,18 @@ impl Life {
         }
     }
 
-    fn adopt(&self, slot: usize) {
+    fn release(&mut self, slot: usize) {
+        if slot != self.slot {
+            self.listeners.release(slot, &self.registry);
+            self.mailboxes.unwatch(slot, &self.registry);
+        }
+    }
+
+    fn adopt(&mut self, slot: usize) {
         if matches!(self.phase, Phase::Closing { .. }) {
             return;
         }
-        match self.listeners.accept_from(slot) {
+        match self.accept_from(slot) {
             Ok(()) => self
                 .log
                 .write(Level::Info, "Slot Adopted", json!({"listener": slot})),
@@ -362,7 +490,7 @@ impl Life {
         };
         self.worker.set_state(State::Draining);
         self.server.begin_drain();
-        let fields = json!({"connections": self.server.connections.count()});
+        let fields = json!({"connections": self.connections.count()});
         self.log.write(Level::Info, "Drain Started", fields);
     }
 
@@ -374,24 +502,49 @@ impl Life {
         }
     }
 
+    /// What time has brought to an end.
+    fn passed(&mut self, now: Instant) -> Option<End> {
+        if self.next_deadline().is_some_and(|deadline| now >= deadline)
+            && let Some(end) = self.deadline_passed()
+        {
+            return Some(end);
+        }
+        let closing = matches!(self.phase, Phase::Closing { .. });
+        (closing && self.connections.count() == 0).then_some(End::Drained)
+    }
+
+    /// Takes what lies in queues and mailboxes, and tells every peer to go away.
+    fn end_accepting(&mut self, shut: bool) {
+        let connections = self.connections.count();
+        let slots = self.listeners.slots();
+        for (_, stream) in self.listeners.end(shut, &self.registry, connections) {
+            let place = self.crew.reserve_own();
+            self.enter(place, stream);
+        }
+        for slot in slots {
+            self.read_mailbox(slot);
+            self.release(slot);
+        }
+        self.connections.begin_drain();
+    }
+
     fn deadline_passed(&mut self) -> Option<End> {
         match self.phase {
             Phase::Starting | Phase::Serving => None,
             Phase::Grace { deadline, shut, .. } => {
                 self.phase = Phase::Closing { deadline };
-                self.listeners.end(shut);
-                self.server.end_connections();
+                self.end_accepting(shut);
                 None
             }
             Phase::Closing { .. } => Some(End::TimedOut),
         }
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, now: Instant) {
         self.worker.heartbeat();
         self.report.sample_next();
         self.catalog.look();
-        let aborted = self.server.sweep(Instant::now());
+        let aborted = self.connections.sweep(now);
         if aborted > 0 {
             self.log.write(
                 Level::Warning,
@@ -411,9 +564,9 @@ impl Life {
                 Phase::Closing { .. } => "closing",
             },
             "generation": self.catalog.served_generation().0,
-            "connections": self.server.connections.count(),
+            "connections": self.connections.count(),
             "connections_max": self.listeners.connections_max(),
-            "large_replies": self.server.leases.count(),
+            "held_versions": self.server.held_versions(),
             "superseded_segments": self.catalog.superseded_count(),
             "listeners": format!("{:?}", self.listeners.slots()),
             "keys": self.key_count,
@@ -422,11 +575,12 @@ impl Life {
     }
 
     /// Says how it ended. The supervisor has to hear it before the channel closes.
-    async fn farewell(self, served: &Result<End, WorkerError>, writer: JoinHandle<()>) {
+    fn farewell(mut self, served: &Result<End, WorkerError>) {
+        let connections = self.connections.count();
         match served {
             Ok(End::Orphaned) => return,
             Ok(end) => {
-                let fields = json!({"end": format!("{end:?}"), "connections": self.server.connections.count()});
+                let fields = json!({"end": format!("{end:?}"), "connections": connections});
                 self.log.write(Level::Info, "Drain Ended", fields);
             }
             Err(error) => self.log.write(
@@ -435,35 +589,40 @@ impl Life {
                 json!({"error": error.to_string()}),
             ),
         }
+        self.connections.abort_all();
         self.worker.set_state(State::Stopped);
         if served.is_ok() {
-            self.outbox.tell(News::Drained);
+            self.control.outbox().tell(&News::Drained);
         }
-        // The writer ends when the last outbox is gone.
-        drop(self);
-        let _ = tokio::time::timeout(FAREWELL_TIMEOUT, writer).await;
+        let stream = self.control.stream();
+        // Refused: the news go as far as they go at once.
+        let _ = stream.set_nonblocking(false);
+        let _ = stream.set_write_timeout(Some(FAREWELL_TIMEOUT));
+        self.control.send();
     }
 }
 
-async fn next_order(mut orders: Orders) -> (Orders, io::Result<Option<Order>>) {
-    let order = orders.next().await;
-    (orders, order)
+fn watch(registry: &Registry, fd: &impl AsRawFd, token: Token) -> io::Result<()> {
+    registry.register(&mut SourceFd(&fd.as_raw_fd()), token, Interest::READABLE)
 }
 
-/// Waits for the eventfd and empties it.
-async fn read_event(event: &AsyncFd<OwnedFd>) -> io::Result<()> {
-    loop {
-        let mut guard = event.readable().await?;
-        let mut count = [0; 8];
-        if let Ok(read) = guard.try_io(|fd| Ok(rustix::io::read(fd, &mut count)?)) {
-            return read.map(drop);
-        }
+fn listeners(config: &Config, log: &Rc<Log>) -> Result<Listeners, WorkerError> {
+    let sockets: io::Result<Vec<_>> = config.listen_fds.iter().map(|fd| fds::adopt(*fd)).collect();
+    let sockets = sockets.map_err(system("listening socket"))?;
+    if sockets.len() > SLOTS_MAX {
+        let problem = format!("{} slots are more than {SLOTS_MAX}", sockets.len());
+        return Err(WorkerError::Orders(problem));
     }
+    Listeners::new(sockets, config.slot, Rc::clone(log)).map_err(system("listening socket"))
 }
 
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
+fn mailboxes(config: &Config) -> Result<Mailboxes, WorkerError> {
+    let ends = config.mailbox_fds.iter().map(|(receiver, sender)| {
+        let (receiver, sender) = (fds::adopt(*receiver)?, fds::adopt(*sender)?);
+        fds::set_nonblocking(&receiver)?;
+        fds::set_nonblocking(&sender)?;
+        Ok((receiver, sender))
+    });
+    let ends: io::Result<Vec<_>> = ends.collect();
+    Ok(Mailboxes::new(ends.map_err(system("mailbox"))?))
 }

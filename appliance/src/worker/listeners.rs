@@ -3,24 +3,19 @@
 //! The sockets belong to the supervisor; here is a descriptor of each. Not accepting from one
 //! leaves its queue to whoever adopts it, so a socket is only shut when the whole appliance ends.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::TcpListener as StdListener;
-use std::os::fd::{AsFd, OwnedFd};
+use std::net::TcpStream;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
-use rustix::net::{Shutdown, shutdown, sockopt};
+use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown, sockopt};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
-use shm_catalog::WorkerSlot;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
-
-use crate::grpc::connection;
-use crate::grpc::server::Server;
 
 use super::fds;
 use super::log::{Level, Log};
@@ -46,20 +41,24 @@ const KEEPALIVE_PROBES: u32 = 6;
 /// Connections taken from a queue when it is shut; it holds no more than `somaxconn`.
 const QUEUE_MAX: usize = 65_536;
 
-/// The listening sockets and who accepts from which.
+/// Connections taken from one queue before everything else has its turn.
+const ACCEPTS_PER_TURN: usize = 64;
+
+/// The listening sockets and which of them are accepted from.
 pub struct Listeners {
     sockets: Vec<OwnedFd>,
     own: usize,
-    accepting: RefCell<BTreeMap<usize, JoinHandle<()>>>,
-    gate: Rc<Gate>,
-}
-
-/// What every accept goes through.
-struct Gate {
-    server: Rc<Server>,
-    worker: Rc<WorkerSlot>,
+    accepting: BTreeMap<usize, Queue>,
+    paused_until: Option<Instant>,
     log: Rc<Log>,
     connections_max: usize,
+}
+
+/// A queue that is accepted from.
+#[derive(Default)]
+struct Queue {
+    /// It may hold more: told once (edge-triggered), and kept until it is found empty.
+    ready: bool,
 }
 
 impl Listeners {
@@ -67,53 +66,42 @@ impl Listeners {
     ///
     /// # Errors
     /// When a socket refuses its options.
-    pub fn new(
-        sockets: Vec<OwnedFd>,
-        own: usize,
-        server: Rc<Server>,
-        worker: Rc<WorkerSlot>,
-        log: Rc<Log>,
-    ) -> io::Result<Self> {
+    pub fn new(sockets: Vec<OwnedFd>, own: usize, log: Rc<Log>) -> io::Result<Self> {
         for socket in &sockets {
             set_options(socket)?;
         }
         let connections_max = connections_max(sockets.len());
-        let gate = Rc::new(Gate {
-            server,
-            worker,
-            log,
-            connections_max,
-        });
         Ok(Self {
             sockets,
             own,
-            accepting: RefCell::default(),
-            gate,
+            accepting: BTreeMap::new(),
+            paused_until: None,
+            log,
+            connections_max,
         })
     }
 
     /// How many connections this worker takes at most.
-    pub fn connections_max(&self) -> usize {
-        self.gate.connections_max
+    pub const fn connections_max(&self) -> usize {
+        self.connections_max
     }
 
     /// Slots that are accepted from.
     pub fn slots(&self) -> Vec<usize> {
-        self.accepting.borrow().keys().copied().collect()
+        self.accepting.keys().copied().collect()
     }
 
-    /// Accepts from our own socket.
-    pub fn listen(&self) -> io::Result<()> {
-        self.accept_from(self.own)
-    }
-
-    /// Accepts from the socket of `slot` too. Doing so already is no error.
+    /// Accepts from the socket of `slot` from now on. Doing so already is no error.
     ///
     /// # Errors
     /// When there is no such slot, or its socket cannot be watched.
-    pub fn accept_from(&self, slot: usize) -> io::Result<()> {
-        let mut accepting = self.accepting.borrow_mut();
-        if accepting.contains_key(&slot) {
+    pub fn accept_from(
+        &mut self,
+        slot: usize,
+        registry: &Registry,
+        token: Token,
+    ) -> io::Result<()> {
+        if self.accepting.contains_key(&slot) {
             return Ok(());
         }
         let socket = self.sockets.get(slot).ok_or_else(|| {
@@ -122,57 +110,126 @@ impl Listeners {
                 format!("there is no slot {slot}"),
             )
         })?;
-        let listener = TcpListener::from_std(StdListener::from(socket.try_clone()?))?;
-        let task =
-            tokio::task::spawn_local(accept(listener, Rc::clone(&self.gate), slot != self.own));
-        accepting.insert(slot, task);
+        registry.register(
+            &mut SourceFd(&socket.as_raw_fd()),
+            token,
+            Interest::READABLE,
+        )?;
+        self.accepting.insert(slot, Queue::default());
         Ok(())
     }
 
     /// Stops accepting for another slot. What its queue holds is left to whoever fills the slot.
-    pub fn release(&self, slot: usize) {
-        if slot != self.own
-            && let Some(task) = self.accepting.borrow_mut().remove(&slot)
-        {
-            task.abort();
+    pub fn release(&mut self, slot: usize, registry: &Registry) {
+        if slot != self.own {
+            self.stop(slot, registry);
         }
+    }
+
+    fn stop(&mut self, slot: usize, registry: &Registry) {
+        if self.accepting.remove(&slot).is_some()
+            && let Some(socket) = self.sockets.get(slot)
+        {
+            // The socket is open, and was registered.
+            let _ = registry.deregister(&mut SourceFd(&socket.as_raw_fd()));
+        }
+    }
+
+    /// The kernel has said that there are connections for `slot`.
+    pub fn ready(&mut self, slot: usize) {
+        if let Some(queue) = self.accepting.get_mut(&slot) {
+            queue.ready = true;
+        }
+    }
+
+    /// How long nothing can be accepted. `None`: until the kernel says so.
+    pub fn idle_for(&self, now: Instant) -> Option<Duration> {
+        let waits = self.accepting.values().any(|queue| queue.ready);
+        let pause = |until: Instant| until.saturating_duration_since(now);
+        waits.then(|| self.paused_until.map_or(Duration::ZERO, pause))
+    }
+
+    /// Accepts what is there, up to `ACCEPTS_PER_TURN` of each queue: gives slot and socket.
+    /// `connections` are open already.
+    pub fn accept(&mut self, now: Instant, connections: usize) -> Vec<(usize, TcpStream)> {
+        let mut accepted = Vec::new();
+        if self.paused_until.is_some_and(|until| now < until) {
+            return accepted;
+        }
+        self.paused_until = None;
+        for (slot, queue) in &mut self.accepting {
+            for _ in 0..ACCEPTS_PER_TURN {
+                if !queue.ready {
+                    break;
+                }
+                if connections + accepted.len() >= self.connections_max {
+                    let fields = json!({"connections_max": self.connections_max});
+                    self.log
+                        .write(Level::Warning, "Connection Limit Reached", fields);
+                    self.paused_until = Some(now + FULL_PAUSE);
+                    return accepted;
+                }
+                match accept_one(&self.sockets[*slot]) {
+                    Ok(Some(stream)) => accepted.push((*slot, stream)),
+                    Ok(None) => queue.ready = false,
+                    Err(error) if is_of_the_peer(&error) => {}
+                    Err(error) => {
+                        let fields = json!({"error": error.to_string()});
+                        self.log.write(Level::Error, "Accept Refused", fields);
+                        self.paused_until = Some(now + REFUSED_PAUSE);
+                        return accepted;
+                    }
+                }
+            }
+        }
+        accepted
     }
 
     /// Accepts no more. With `shut`, takes what is queued and closes the queues for everybody:
     /// later clients are refused by the kernel.
-    pub fn end(&self, shut: bool) {
-        for (slot, task) in std::mem::take(&mut *self.accepting.borrow_mut()) {
-            task.abort();
-            if shut && let Err(error) = self.take_queue_and_shut(slot) {
+    pub fn end(
+        &mut self,
+        shut: bool,
+        registry: &Registry,
+        connections: usize,
+    ) -> Vec<(usize, TcpStream)> {
+        let mut taken = Vec::new();
+        for slot in self.slots() {
+            self.stop(slot, registry);
+            if shut && let Err(error) = self.take_queue_and_shut(slot, connections, &mut taken) {
                 let fields = json!({"listener": slot, "error": error.to_string()});
-                self.gate
-                    .log
-                    .write(Level::Warning, "Listener Not Shut", fields);
+                self.log.write(Level::Warning, "Listener Not Shut", fields);
             }
         }
+        taken
     }
 
     /// Shuts the queue whatever became of what it held: clients in a queue that nobody accepts from
     /// would wait, and are told to go elsewhere when it is shut.
-    fn take_queue_and_shut(&self, slot: usize) -> io::Result<()> {
-        let socket = &self.sockets[slot];
-        let taken = self.take_queue(socket, slot != self.own);
-        shutdown(socket, Shutdown::Read)?;
-        taken
+    fn take_queue_and_shut(
+        &self,
+        slot: usize,
+        connections: usize,
+        taken: &mut Vec<(usize, TcpStream)>,
+    ) -> io::Result<()> {
+        let queue = self.take_queue(slot, connections, taken);
+        shutdown(&self.sockets[slot], Shutdown::Read)?;
+        queue
     }
 
-    fn take_queue(&self, socket: &OwnedFd, adopted: bool) -> io::Result<()> {
-        let listener = StdListener::from(socket.try_clone()?);
+    fn take_queue(
+        &self,
+        slot: usize,
+        connections: usize,
+        taken: &mut Vec<(usize, TcpStream)>,
+    ) -> io::Result<()> {
         for _ in 0..QUEUE_MAX {
-            if self.gate.is_full() {
+            if connections + taken.len() >= self.connections_max {
                 break;
             }
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    stream.set_nonblocking(true)?;
-                    self.gate.take(TcpStream::from_std(stream)?, adopted);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            match accept_one(&self.sockets[slot]) {
+                Ok(Some(stream)) => taken.push((slot, stream)),
+                Ok(None) => break,
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => return Err(error),
             }
@@ -181,39 +238,12 @@ impl Listeners {
     }
 }
 
-impl Gate {
-    fn is_full(&self) -> bool {
-        self.server.connections.count() >= self.connections_max
-    }
-
-    fn take(&self, stream: TcpStream, adopted: bool) {
-        if adopted {
-            self.worker.count_adopted();
-        }
-        connection::serve(&self.server, stream);
-    }
-}
-
-async fn accept(listener: TcpListener, gate: Rc<Gate>, adopted: bool) {
-    loop {
-        while gate.is_full() {
-            let fields = json!({"connections_max": gate.connections_max});
-            gate.log
-                .write(Level::Warning, "Connection Limit Reached", fields);
-            tokio::time::sleep(FULL_PAUSE).await;
-        }
-        match listener.accept().await {
-            Ok((stream, _)) => gate.take(stream, adopted),
-            Err(error) if is_of_the_peer(&error) => {}
-            Err(error) => {
-                gate.log.write(
-                    Level::Error,
-                    "Accept Refused",
-                    json!({"error": error.to_string()}),
-                );
-                tokio::time::sleep(REFUSED_PAUSE).await;
-            }
-        }
+/// `None`: the queue is empty.
+fn accept_one(socket: &OwnedFd) -> io::Result<Option<TcpStream>> {
+    match accept_with(socket, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+        Ok(stream) => Ok(Some(TcpStream::from(stream))),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -260,8 +290,8 @@ fn connections_max(listeners: usize) -> usize {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    // Each listening socket has two descriptors while it is accepted from.
-    let reserved = OTHER_DESCRIPTORS + 2 * listeners as u64;
+    // A listening socket and two ends of a mailbox for each slot.
+    let reserved = OTHER_DESCRIPTORS + 3 * listeners as u64;
     // No limit at all: what one worker could ever hold.
     let descriptors = current.unwrap_or(1 << 20);
     usize::try_from(descriptors.saturating_sub(reserved))

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use mio::Waker;
 use rustix::thread::CpuSet;
 use shm_catalog::{Announcement, OpenError, Segment};
-use tokio::sync::mpsc::UnboundedSender;
 
 use crate::background;
 
@@ -43,12 +43,16 @@ enum Job {
 pub struct Mapper(Sender<Job>);
 
 impl Mapper {
-    /// Starts the thread. It runs on `cores`, not on the one that the loop is pinned to, and
-    /// answers into `mapped`.
+    /// Starts the thread. It runs on `cores`, not on the one that the loop is pinned to, answers into
+    /// `mapped` and wakes the loop.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn start(cores: Option<CpuSet>, mapped: UnboundedSender<Mapped>) -> io::Result<Self> {
+    pub fn start(
+        cores: Option<CpuSet>,
+        mapped: Sender<Mapped>,
+        loop_waker: Waker,
+    ) -> io::Result<Self> {
         let (sender, jobs) = channel();
         std::thread::Builder::new()
             .name("avap-mapper".to_owned())
@@ -59,7 +63,7 @@ impl Mapper {
                     let _ = rustix::thread::sched_setaffinity(None, &cores);
                 }
                 background::yield_to_requests();
-                work(&jobs, &mapped);
+                work(&jobs, &mapped, &loop_waker);
             })?;
         Ok(Self(sender))
     }
@@ -84,7 +88,7 @@ impl Mapper {
     }
 }
 
-fn work(jobs: &Receiver<Job>, mapped: &UnboundedSender<Mapped>) {
+fn work(jobs: &Receiver<Job>, mapped: &Sender<Mapped>, loop_waker: &Waker) {
     for job in jobs {
         match job {
             Job::Map {
@@ -108,6 +112,8 @@ fn work(jobs: &Receiver<Job>, mapped: &UnboundedSender<Mapped>) {
                 {
                     return;
                 }
+                // Refused: the loop looks at its next tick.
+                let _ = loop_waker.wake();
             }
             Job::Unmap(segment) => drop(segment),
         }

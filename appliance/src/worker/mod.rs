@@ -1,15 +1,17 @@
 //! The life of a gRPC worker process, from its first order to its exit.
 //!
 //! ```text
-//!     control  ─┐
-//!     signals  ─┤
-//!     eventfd  ─┼─▶ events ─▶ life ─▶ listeners, catalog, server
-//!     mapper   ─┤              │
-//!     tick     ─┘              └─▶ control (ready, acked, drained), log, worker slot
+//!     control    ─┐
+//!     signals    ─┤
+//!     eventfd    ─┤
+//!     mapper     ─┼─▶ epoll ─▶ life ─▶ listeners, mailboxes, catalog, connections
+//!     listeners  ─┤             │
+//!     mailboxes  ─┤             └─▶ control (ready, acked, drained), log, worker slot
+//!     connections─┘
 //! ```
 //!
-//! One thread serves; a second one maps and unmaps segments. Everything arrives as an event in
-//! one loop (`life`), so that no two decisions are made at once.
+//! One thread serves, on one epoll; a second one maps and unmaps segments. Everything arrives as an
+//! event in one loop (`life`), so that no two decisions are made at once.
 
 use std::os::fd::RawFd;
 
@@ -23,6 +25,7 @@ mod fds;
 mod life;
 mod listeners;
 mod log;
+mod mailboxes;
 mod mapper;
 mod pin;
 mod report;

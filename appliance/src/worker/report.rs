@@ -4,12 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::{Code, Limit};
 use serde_json::json;
+use shm_catalog::slots::LIMIT_LABELS;
 use shm_catalog::{Method, Status, WorkerSlot};
 
 use crate::grpc::observer::Observer;
 use crate::grpc::service::Call;
-use crate::grpc::status::Code;
 
 use super::log::{Level, Log};
 
@@ -36,10 +37,13 @@ impl Report {
     }
 }
 
+// Limits are counted by their number.
+const _: () = assert!(Limit::ALL.len() == LIMIT_LABELS.len());
+
 impl Observer for Report {
-    fn request_ended(&self, call: Option<Call>, code: Code, elapsed: Duration) {
+    fn requests_ended(&self, call: Option<Call>, code: Code, elapsed: Duration, count: u64) {
         let (method, status) = (method(call), status(code));
-        self.worker.count_request(method, status, elapsed);
+        self.worker.count_requests(method, status, elapsed, count);
         if self.sample_next.get() || code == Code::Internal {
             self.sample_next.set(false);
             let level = if code == Code::Internal {
@@ -57,10 +61,21 @@ impl Observer for Report {
         self.worker.count_reset();
     }
 
-    fn stream_over_aged(&self) {
-        self.worker.count_stream_over_aged();
-        self.log
-            .write(Level::Warning, "Stream Over Aged", json!({}));
+    /// What a peer's breach or silence runs into is logged; what happens every day is not.
+    fn limit_reached(&self, limit: Limit) {
+        self.worker.count_limit(limit as usize);
+        if !matches!(limit, Limit::QueuedBytes | Limit::Idle | Limit::Age) {
+            let fields = json!({"limit": limit.label()});
+            self.log.write(Level::Warning, "Limit Reached", fields);
+        }
+    }
+
+    fn streams_over_aged(&self, count: usize) {
+        for _ in 0..count {
+            self.worker.count_stream_over_aged();
+        }
+        let fields = json!({"streams": count});
+        self.log.write(Level::Warning, "Stream Over Aged", fields);
     }
 
     fn connection_opened(&self) {
@@ -99,5 +114,20 @@ const fn status(code: Code) -> Status {
         Code::Internal => Status::Internal,
         Code::Unavailable => Status::Unavailable,
         Code::Unauthenticated => Status::Unauthenticated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_counted_under_their_own_labels() {
+        for (number, limit) in Limit::ALL.into_iter().enumerate() {
+            assert_eq!(
+                (number, LIMIT_LABELS[number]),
+                (limit as usize, limit.label())
+            );
+        }
     }
 }

@@ -8,7 +8,6 @@ use std::io;
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use tokio::io::unix::AsyncFd;
 
 /// Blocks all signals but the fatal ones in this thread and those it will start, and gives them
 /// to read.
@@ -33,19 +32,16 @@ pub fn block() -> io::Result<SignalFd> {
     )?)
 }
 
-/// Waits for the next one.
-pub async fn next(signals: &AsyncFd<SignalFd>) -> io::Result<Signal> {
-    loop {
-        let mut guard = signals.readable().await?;
-        match guard.try_io(|fd| match fd.get_ref().read_signal()? {
-            Some(siginfo) => Ok(i32::try_from(siginfo.ssi_signo)
-                .ok()
-                .and_then(|number| Signal::try_from(number).ok())),
-            None => Err(io::ErrorKind::WouldBlock.into()),
-        }) {
-            Ok(Ok(Some(signal))) => return Ok(signal),
-            Ok(Ok(None)) | Err(_) => {}
-            Ok(Err(error)) => return Err(error),
+/// The next one, if there is any; those without a number of ours are passed over.
+///
+/// # Errors
+/// Those of `read`.
+pub fn next(signals: &SignalFd) -> io::Result<Option<Signal>> {
+    while let Some(siginfo) = signals.read_signal()? {
+        let number = i32::try_from(siginfo.ssi_signo).ok();
+        if let Some(signal) = number.and_then(|number| Signal::try_from(number).ok()) {
+            return Ok(Some(signal));
         }
     }
+    Ok(None)
 }

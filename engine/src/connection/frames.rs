@@ -212,11 +212,7 @@ impl<P: Pin> Connection<P> {
         Ok(())
     }
 
-    fn window_update(
-        &mut self,
-        head: Head,
-        payload: &[u8],
-    ) -> Result<(), Fault> {
+    fn window_update(&mut self, head: Head, payload: &[u8]) -> Result<(), Fault> {
         let increment = match frame::number_31(payload) {
             Some(increment) if payload.len() == 4 => i64::from(increment),
             _ => return Err(FRAME_SIZE),

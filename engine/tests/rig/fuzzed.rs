@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use engine::hpack::{Decoder, Strings};
 
-use super::*;
+use super::{Connection, Rig, frame, get, hello, parse, settings, window_update};
 
 /// Bytes as instructions for a peer: raw bytes, whole frames, calls, time, a reader that stalls.
 pub fn connection(data: &[u8]) {
@@ -41,7 +41,9 @@ pub fn connection(data: &[u8]) {
                 rig.receive(&window_update(stream, 1 + u32::from(take(&mut rest)) * 100));
             }
             6 => {
-                rig.now = rig.now.after(Duration::from_secs(u64::from(take(&mut rest))));
+                rig.now = rig
+                    .now
+                    .after(Duration::from_secs(u64::from(take(&mut rest))));
                 rig.turn(Connection::expire);
             }
             _ => {

@@ -12,7 +12,9 @@ use super::ShmFile;
 use crate::announcement::{ANNOUNCE_BYTES, Announcement, Reader, Writer};
 use crate::ids::{Generation, SegmentId};
 use crate::metrics::{Kind, METRICS, sample};
-use crate::slots::{COUNTER_WORDS, Method, PAGE_BYTES, Role, Slots, State, Status, WorkerSlot};
+use crate::slots::{
+    COUNTER_WORDS, Crew, LIMIT_LABELS, Method, PAGE_BYTES, Role, Slots, State, Status, WorkerSlot,
+};
 
 fn pages(count: u64) -> (ShmFile, Slots) {
     let file = ShmFile::new(count * PAGE_BYTES);
@@ -38,7 +40,9 @@ fn what_a_worker_writes_the_supervisor_reads() {
     worker.occupy(Role::Grpc);
     worker.set_state(State::Serving);
     worker.ack(Generation(42));
+    worker.reserve_here();
     worker.connection_opened();
+    worker.reserve_here();
     worker.connection_opened();
     worker.connection_closed();
     worker.count_swap(Duration::from_millis(3));
@@ -70,7 +74,7 @@ fn requests_are_counted_by_method_and_status() {
     for (number, method) in Method::ALL.into_iter().enumerate() {
         for (other, status) in Status::ALL.into_iter().enumerate() {
             for _ in 0..=number * 10 + other {
-                worker.count_request(method, status, Duration::from_micros(30));
+                worker.count_requests(method, status, Duration::from_micros(30), 1);
             }
         }
     }
@@ -102,7 +106,7 @@ fn latencies_fall_into_cumulative_buckets() {
         Duration::from_micros(11),
         Duration::from_mins(1),
     ] {
-        worker.count_request(Method::GetCommand, Status::Ok, elapsed);
+        worker.count_requests(Method::GetCommand, Status::Ok, elapsed, 1);
     }
     let bucket = |bound: &str| {
         value(
@@ -159,12 +163,17 @@ fn folding_a_dead_worker_changes_no_counter_and_empties_its_page() {
     for round in 0..3 {
         let worker = WorkerSlot::open(&file.name, round % 2).unwrap();
         worker.occupy(Role::Grpc);
+        worker.reserve_here();
         worker.connection_opened();
-        worker.count_request(
+        worker.count_requests(
             Method::SyncCatalog,
             Status::Internal,
             Duration::from_millis(7),
+            1,
         );
+        worker.count_handed_over();
+        worker.count_limit(0);
+        worker.count_limit(LIMIT_LABELS.len() - 1);
         worker.count_log_dropped();
         worker.count_adopted();
         worker.count_reset();
@@ -316,4 +325,53 @@ fn readers_never_see_a_torn_or_older_announcement() {
         }
         done.store(true, Ordering::Relaxed);
     });
+}
+
+#[test]
+fn a_place_is_reserved_on_the_serving_worker_with_the_fewest_connections() {
+    let (file, slots) = pages(6);
+    let workers: Vec<_> = [0, 2, 4]
+        .map(|page| WorkerSlot::open(&file.name, page).unwrap())
+        .into();
+    for worker in &workers {
+        worker.occupy(Role::Grpc);
+    }
+    let crew = Crew::open(&file.name, 6, 2).unwrap();
+    let place = crew.reserve();
+    assert!(crew.is_own(place), "nobody serves: here");
+    for worker in &workers {
+        worker.set_state(State::Serving);
+    }
+    let taken: Vec<usize> = (0..5).map(|_| crew.reserve().page).collect();
+    assert_eq!(taken, [4, 0, 2, 4, 0]);
+    workers[2].set_state(State::Draining);
+    crew.release(place);
+    assert_eq!(crew.reserve().page, 2);
+    let loads = [0, 2, 4].map(|page| slots.state(page).unwrap().connections);
+    assert_eq!(loads, [2, 2, 2]);
+    assert!(Crew::open(&file.name, 6, 6).is_err());
+}
+
+#[test]
+fn workers_that_reserve_at_once_end_up_even() {
+    let (file, slots) = pages(4);
+    for page in 0..4 {
+        let worker = WorkerSlot::open(&file.name, page).unwrap();
+        worker.occupy(Role::Grpc);
+        worker.set_state(State::Serving);
+    }
+    std::thread::scope(|scope| {
+        for own in 0..4 {
+            let crew = Crew::open(&file.name, 4, own).unwrap();
+            scope.spawn(move || {
+                for _ in 0..1001 {
+                    let _ = crew.reserve();
+                }
+            });
+        }
+    });
+    let loads: Vec<u64> = (0..4)
+        .map(|page| slots.state(page).unwrap().connections)
+        .collect();
+    assert_eq!(loads, [1001; 4]);
 }
