@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn entries_stay_whole_however_many_come_and_the_buffer_is_bounded() {
         let mut table = DynamicTable::default();
-        for number in 0..10_000_u32 {
+        for number in 0..if cfg!(miri) { 300 } else { 10_000_u32 } {
             table.insert(&number.to_be_bytes(), &[number as u8; 60]);
             assert_eq!(table.get(0).unwrap().0, number.to_be_bytes());
             if number >= 20 {
