@@ -181,6 +181,11 @@ impl<'a, S: Service> Reader<'a, S> {
         true
     }
 
+    /// How long the body is to be.
+    pub const fn content_length(&self) -> Option<u64> {
+        self.content_length
+    }
+
     /// The block has ended.
     pub fn finish(self) -> Request {
         if self.too_large {

@@ -72,8 +72,9 @@ pub struct Stream<P> {
     pub send_window: i64,
     /// What the peer may still send.
     pub receive_window: i64,
-    /// Bytes of DATA received.
+    /// Bytes of DATA received, and to be received if that was said.
     pub received: u64,
+    pub content_length: Option<u64>,
     /// Its request's body as far as it came, if it came in pieces.
     pub message: Vec<u8>,
     pub body: Option<Body<P>>,
@@ -267,6 +268,7 @@ mod tests {
             send_window: 0,
             receive_window: 0,
             received: 0,
+            content_length: None,
             message: Vec::new(),
             body: None,
             ending: Ending::Trailers,

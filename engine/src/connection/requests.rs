@@ -122,15 +122,19 @@ impl<P: Pin> Connection<P> {
             turn.service.limit_reached(Limit::Streams);
             return Err(Fault::Stream(open.stream, ErrorCode::RefusedStream));
         }
-        let request = self.read_request(block, turn)?;
-        if open.depends_on_itself {
+        let (request, content_length) = self.read_request(block, turn)?;
+        let too_short = open.end_stream && content_length.is_some_and(|length| length > 0);
+        if open.depends_on_itself || too_short {
             return Err(Fault::Stream(open.stream, ErrorCode::Protocol));
         }
         match request {
-            Request::Call(call) => self.call(open, call, turn),
+            Request::Call(call) => {
+                self.call(open, call, turn);
+                Ok(())
+            }
             Request::Malformed => Err(Fault::Stream(open.stream, ErrorCode::Protocol)),
             Request::Refused(method, status) => {
-                let slot = self.enter(open, Phase::Discarding, turn);
+                let slot = self.enter(open, Phase::Discarding, content_length, turn);
                 self.refuse(slot, method, &status, turn);
                 Ok(())
             }
@@ -138,7 +142,7 @@ impl<P: Pin> Connection<P> {
                 if refusal == HttpRefusal::HeadersTooLarge {
                     turn.service.limit_reached(Limit::HeaderList);
                 }
-                let slot = self.enter(open, Phase::Replying, turn);
+                let slot = self.enter(open, Phase::Replying, content_length, turn);
                 turn.service.call_ended(None, Code::Unimplemented, turn.now);
                 self.send_text(slot, refusal, turn);
                 Ok(())
@@ -146,31 +150,24 @@ impl<P: Pin> Connection<P> {
         }
     }
 
-    fn call<S: Service<Pin = P>>(
-        &mut self,
-        open: OpenBlock,
-        call: Call,
-        turn: &mut Turn<'_, S>,
-    ) -> Result<(), Fault> {
-        let slot = self.enter(open, Phase::Receiving(call), turn);
+    fn call<S: Service<Pin = P>>(&mut self, open: OpenBlock, call: Call, turn: &mut Turn<'_, S>) {
+        let phase = Phase::Receiving(call);
+        let slot = self.enter(open, phase, call.content_length, turn);
         if !open.end_stream {
             let wait = call.timeout.map_or(turn.limits.request_time, |timeout| {
                 timeout.min(turn.limits.request_time)
             });
             self.streams_due = self.streams_due.min(turn.now.after(wait));
-            return Ok(());
-        }
-        if call.content_length.is_some_and(|length| length > 0) {
-            return Err(Fault::Stream(open.stream, ErrorCode::Protocol));
+            return;
         }
         self.answer(slot, call, &[], turn);
-        Ok(())
     }
 
     fn enter<S: Service<Pin = P>>(
         &mut self,
         open: OpenBlock,
         phase: Phase,
+        content_length: Option<u64>,
         turn: &Turn<'_, S>,
     ) -> Slot {
         if !open.end_stream {
@@ -185,6 +182,7 @@ impl<P: Pin> Connection<P> {
             send_window: self.initial_send_window,
             receive_window: i64::from(turn.limits.stream_window_bytes),
             received: 0,
+            content_length,
             message: Vec::new(),
             body: None,
             ending: Ending::Trailers,
@@ -194,13 +192,13 @@ impl<P: Pin> Connection<P> {
         })
     }
 
-    /// What a block asks for. A block that leaves the dynamic table as it is means the same again
+    /// What a block asks for, and how long it says that the body is. A block that leaves the dynamic table as it is means the same again
     /// until the table changes: clients repeat themselves, and are understood by their bytes.
     fn read_request<S: Service<Pin = P>>(
         &mut self,
         block: &[u8],
         turn: &mut Turn<'_, S>,
-    ) -> Result<Request, Fault> {
+    ) -> Result<(Request, Option<u64>), Fault> {
         let table_changes = self.decoder.table_changes();
         let key_epoch = turn.service.key_epoch();
         let known = &mut self.known;
@@ -209,13 +207,14 @@ impl<P: Pin> Connection<P> {
             && known.key_epoch == key_epoch
             && known.block == block
         {
-            return Ok(Request::Call(call));
+            return Ok((Request::Call(call), call.content_length));
         }
         let mut reader = Reader::new(turn.service, turn.limits.header_list_bytes);
         let strings = &mut turn.scratch.strings;
         self.decoder
             .decode(block, strings, |name, value| reader.field(name, value))
             .map_err(|_| COMPRESSION)?;
+        let content_length = reader.content_length();
         let request = reader.finish();
         if let Request::Call(call) = &request
             && self.decoder.table_changes() == table_changes
@@ -227,7 +226,7 @@ impl<P: Pin> Connection<P> {
             known.block.clear();
             known.block.extend_from_slice(block);
         }
-        Ok(request)
+        Ok((request, content_length))
     }
 
     /// Decodes a block for what it does to the table (section 4.3).
@@ -328,6 +327,14 @@ impl<P: Pin> Connection<P> {
         };
         stream.remote_closed = end_stream;
         stream.received += data.len() as u64;
+        let wrong_length = stream.content_length.is_some_and(|length| {
+            stream.received > length || (end_stream && stream.received < length)
+        });
+        if wrong_length {
+            let id = stream.id;
+            self.consume(data.len(), turn);
+            return Err(Fault::Stream(id, ErrorCode::Protocol));
+        }
         let Phase::Receiving(call) = stream.phase else {
             let done = end_stream && stream.phase == Phase::Discarding;
             self.consume(data.len(), turn);
@@ -336,13 +343,6 @@ impl<P: Pin> Connection<P> {
             }
             return Ok(());
         };
-        if call.content_length.is_some_and(|length| {
-            stream.received > length || (end_stream && stream.received < length)
-        }) {
-            let id = stream.id;
-            self.consume(data.len(), turn);
-            return Err(Fault::Stream(id, ErrorCode::Protocol));
-        }
         if end_stream && stream.message.is_empty() {
             self.consume(data.len(), turn);
             self.answer(slot, call, data, turn);

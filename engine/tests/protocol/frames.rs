@@ -268,15 +268,23 @@ fn data_needs_a_stream_and_one_that_is_open_6_1() {
 
 #[test]
 fn the_length_that_was_announced_is_the_one_that_comes_8_1_1() {
-    for (announced, body) in [("9", message("7")), ("5", message("7"))] {
-        let mut rig = Rig::open();
-        let mut fields = call_fields(GET);
-        fields.push(("content-length", announced));
-        let input = [
-            frame(HEADERS, END_HEADERS, 1, &block(&fields)),
-            frame(DATA, END_STREAM, 1, &body),
-        ];
-        assert_eq!(rig.call(&input.concat(), 1).reset, Some(PROTOCOL_ERROR));
-        rig.assert_alive(3);
+    // Also of what is not gRPC, and answered before its body.
+    for path in [GET, "/other/Method", "/"] {
+        for (announced, body) in [("9", message("7")), ("5", message("7")), ("1", vec![])] {
+            let mut rig = Rig::open();
+            let mut fields = call_fields(path);
+            if path == "/" {
+                fields.retain(|(name, _)| *name != "content-type");
+            }
+            fields.push(("content-length", announced));
+            let input = [
+                frame(HEADERS, END_HEADERS, 1, &block(&fields)),
+                frame(DATA, END_STREAM, 1, &body),
+            ];
+            assert_eq!(rig.call(&input.concat(), 1).reset, Some(PROTOCOL_ERROR));
+            let ended = frame(HEADERS, END_HEADERS | END_STREAM, 3, &block(&fields));
+            assert_eq!(rig.call(&ended, 3).reset, Some(PROTOCOL_ERROR));
+            rig.assert_alive(5);
+        }
     }
 }
