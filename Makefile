@@ -54,6 +54,8 @@ check: $(VENV)/.dev build ## Format, lint, types, clippy; warnings are errors
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cd bench/reference && cargo fmt --all --check
 	cd bench/reference && CARGO_TARGET_DIR=$(CURDIR)/build/reference/cargo cargo clippy --release --all-targets --locked -- -D warnings
+	cd tests/clients/tonic && cargo fmt --check
+	cd tests/clients/tonic && CARGO_TARGET_DIR=$(CURDIR)/build/clients/cargo cargo clippy --release --all-targets --locked -- -D warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
