@@ -102,6 +102,10 @@ bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million ro
 bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 minutes, root; TRIAL=name for one)
 	$(BIN)/python -m bench.tuning $(TRIAL)
 
+.PHONY: bench-engine
+bench-engine: $(VENV)/.dev build ## The lookup engine against tonic and the bound, with its limits (JSON=file)
+	$(BIN)/python -m bench.engine $(BENCH_JSON)
+
 .PHONY: bench-attacks
 bench-attacks: $(VENV)/.dev build ## What each attack does to the latency of a healthy client (JSON=file)
 	$(BIN)/python -m bench.attacks $(BENCH_JSON)
