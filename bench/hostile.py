@@ -164,7 +164,7 @@ class Attack:
 
     name: str
     budgets: frozenset[str]
-    """Labels of `avap_http2_budget_exceeded_total`: one of these must grow."""
+    """Limits of `avap_limits_reached_total`: one of these must grow."""
     make: Callable[[str], Iterable[bytes]]
     codes: frozenset[int] = frozenset({CALM})
     """Of the GOAWAY that ends it. Empty: the connection need not end."""
@@ -345,6 +345,19 @@ def _(key: str) -> Iterable[bytes]:
     """The whole catalogue a hundred times, and no window for a byte of it."""
     block, body = call_block(SYNC, key), bytes(5)
     return in_chunks(
+        frame(HEADERS, END_HEADERS, stream, block) + frame(DATA, END_STREAM, stream, body) for stream in streams(100)
+    )
+
+
+@attack(
+    "stalled_readers", "zero_window", "queued_bytes", codes=(), settings={INITIAL_WINDOW_SIZE: WINDOW_MAX},
+    connections=20, reads=False, ends_s=45,
+)  # fmt: skip
+def _(key: str) -> Iterable[bytes]:
+    """The whole catalogue a hundred times with all the window there is, and nobody reads."""
+    block, body = call_block(SYNC, key), bytes(5)
+    yield frame(WINDOW_UPDATE, 0, 0, (WINDOW_MAX - 65_535).to_bytes(4, "big"))
+    yield from in_chunks(
         frame(HEADERS, END_HEADERS, stream, block) + frame(DATA, END_STREAM, stream, body) for stream in streams(100)
     )
 
