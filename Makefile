@@ -54,6 +54,8 @@ check: $(VENV)/.dev build ## Format, lint, types, clippy; warnings are errors
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cd bench/reference && cargo fmt --all --check
 	cd bench/reference && CARGO_TARGET_DIR=$(CURDIR)/build/reference/cargo cargo clippy --release --all-targets --locked -- -D warnings
+	cd tests/clients/tonic && cargo fmt --check
+	cd tests/clients/tonic && CARGO_TARGET_DIR=$(CURDIR)/build/clients/cargo cargo clippy --release --all-targets --locked -- -D warnings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -116,6 +118,14 @@ bench-count: ## Instructions a request through the engine's core; fails when one
 .PHONY: bench-tuning
 bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 minutes, root; TRIAL=name for one)
 	$(BIN)/python -m bench.tuning $(TRIAL)
+
+.PHONY: bench-engine
+bench-engine: $(VENV)/.dev build ## The lookup engine against tonic and the bound, with its limits (JSON=file)
+	$(BIN)/python -m bench.engine $(BENCH_JSON)
+
+.PHONY: bench-attacks
+bench-attacks: $(VENV)/.dev build ## What each attack does to the latency of a healthy client (JSON=file)
+	$(BIN)/python -m bench.attacks $(BENCH_JSON)
 
 .PHONY: bench-ceiling
 bench-ceiling: $(VENV)/.dev build ## What the load generator can do at most, and whether h2load agrees

@@ -19,7 +19,8 @@ from pathlib import Path
 from bench.verdict import BenchError, MissingToolError
 
 NODE_MAJOR_MIN = 18
-BUILD_TIMEOUT_S = 300
+BUILD_TIMEOUT_S = 900
+"""A Rust program with tonic below it takes three minutes on two cores that others use too."""
 _ERROR_CHARACTERS_MAX = 4000
 
 

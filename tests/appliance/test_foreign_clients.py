@@ -1,4 +1,4 @@
-"""Clients that are not ours: grpc-js, grpc-go, and grpcio without a .proto. Every byte of every reply is checked.
+"""Clients that are not ours: grpc-js, grpc-go, tonic, grpcio without a .proto. Every byte of every reply is checked.
 
 20,000 mixed calls each; `make soak` sets SOAK_CALLS to a million.
 """

@@ -1,4 +1,4 @@
-"""Foreign clients: grpc-js, grpc-go, and grpcio without a `.proto`, that check every byte of every reply.
+"""Foreign clients: grpc-js, grpc-go, tonic, and grpcio without a `.proto`, that check every byte of every reply.
 
 What goes in and what comes out is described in README.md.
 
@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tests.clients.toolchain import REPOSITORY, build_go_client, install_node_client, node
+from tests.clients.toolchain import REPOSITORY, build_go_client, build_tonic_client, install_node_client, node
 
-ClientKind = Literal["node", "go", "raw"]
-KINDS: Final[tuple[ClientKind, ...]] = ("node", "go", "raw")
+ClientKind = Literal["node", "go", "tonic", "raw"]
+KINDS: Final[tuple[ClientKind, ...]] = ("node", "go", "tonic", "raw")
 
 DEADLINE_S_DEFAULT: Final = 120.0
 EXIT_DEADLINE: Final = 3
@@ -36,6 +36,8 @@ def command(kind: ClientKind) -> list[str]:
         return [str(node()), str(install_node_client())]
     if kind == "go":
         return [str(build_go_client())]
+    if kind == "tonic":
+        return [str(build_tonic_client())]
     return [sys.executable, "-m", "tests.clients.raw"]
 
 

@@ -19,7 +19,7 @@ type call struct {
 }
 
 // plan says which calls are made, in which order: a function of the seed alone,
-// the same in the three clients (node/plan.js, raw/plan.py).
+// the same in all the clients (node/plan.js, raw/plan.py).
 type plan struct {
 	mutex  sync.Mutex
 	state  uint32

@@ -28,7 +28,7 @@ type goneBack struct {
 	To         uint64 `json:"to"`
 }
 
-// report is what a run found, in the form that the three clients share.
+// report is what a run found, in the form that the clients share.
 type report struct {
 	mutex   sync.Mutex
 	started time.Time

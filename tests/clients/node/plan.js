@@ -1,5 +1,5 @@
 // Which calls are made, in which order: a function of the seed alone, the same
-// in the three clients (go/plan.go, raw/plan.py).
+// in all the clients (go/plan.go, raw/plan.py).
 'use strict';
 
 const KINDS = ['hit', 'miss', 'wrong_key', 'sync'];

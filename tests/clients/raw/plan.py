@@ -1,6 +1,6 @@
 """Which calls are made, in which order.
 
-A function of the seed alone, the same in the three clients (node/plan.js, go/plan.go).
+A function of the seed alone, the same in all the clients (node/plan.js, go/plan.go).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a run found, in the form that the three clients share."""
+"""What a run found, in the form that the clients share."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use loona_hpack::Decoder;
 
+use crate::block::leaves_table;
 use crate::catalog::{self, Call, Engine};
 use crate::frame::{self, Table};
 
@@ -176,14 +177,14 @@ impl<'a> Connection<'a> {
         Some(())
     }
 
-    /// Nothing but one-byte indexes leaves the dynamic table as it is: until another block comes, the same bytes mean
-    /// the same call.
+    /// What a block asks for. The same bytes mean the same until a block changes the dynamic table; some clients index
+    /// every field, h2load writes the path out each time.
     fn call(&mut self, block: &[u8]) -> Option<Call> {
         if let Some(call) = self.known.get(block) {
             return Some(*call);
         }
         let call = self.engine.call(&self.decoder.decode(block).ok()?);
-        if !block.iter().all(|byte| (0x81..0xFF).contains(byte)) {
+        if !leaves_table(block) {
             self.known.clear();
         } else if self.known.len() < KNOWN_MAX {
             self.known.insert(block.to_vec(), call);

@@ -4,6 +4,7 @@
 //! replies. What it costs is what a lookup costs at least on this kernel. It prints its address when it listens, ends
 //! on SIGTERM and when its standard input closes; README.md says what it leaves out.
 
+mod block;
 mod catalog;
 mod connection;
 mod frame;
