@@ -182,7 +182,7 @@ impl Life {
         fds::set_nonblocking(&announced).map_err(system("announcement event"))?;
         let announced = fds::watch(announced).map_err(system("announcement event"))?;
         let announcements = Reader::open(&config.announce).map_err(system("announcement page"))?;
-        // The mapper keeps the cores that this thread gives up.
+        // The supervisor is on the other cores: of both, the mapper takes the one that is idle.
         let cores = pin(config.pin.as_deref(), &log);
         let mapper = Mapper::start(cores, segments).map_err(system("mapper thread"))?;
 
