@@ -89,7 +89,7 @@ def main(
     workers: options.Workers = None,
     threads: options.Threads = None,
     cores: options.Cores = "auto",
-    rounds: options.Rounds = 3,
+    rounds: options.Rounds = 5,
     seconds: options.Seconds = 3.0,
     warmup: options.WarmUp = 0.5,
     seed: options.Seed = 0,

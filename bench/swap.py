@@ -19,7 +19,8 @@ import threading
 import time
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -172,16 +173,17 @@ class Bench:
         self._samples = directory / "samples"
         workers = [worker.pid for worker in appliance.status().workers]
         before_s = cpu_s(workers)
-        probe = make_load(
-            appliance.address, KEY, versions, connections=CONNECTIONS, streams=STREAMS, duration_s=PROBE_S,
-            rate=PROBE_RATE, warmup_s=0.0,
-        )  # fmt: skip
+        with _generators_turn():
+            probe = make_load(
+                appliance.address, KEY, versions, connections=CONNECTIONS, streams=STREAMS, duration_s=PROBE_S,
+                rate=PROBE_RATE, warmup_s=0.0,
+            )  # fmt: skip
         self.request_us = (cpu_s(workers) - before_s) / probe.measured * 1e6
         self.capacity = len(workers) * 1e6 / self.request_us
 
     def pair(self, swapper: Swapper, every_s: float) -> Pair:
         """A run without swaps and one with 100, both at half of the capacity."""
-        duration_s = max(RUN_MIN_S, SWAPS * every_s * 1.25 + 1.0)
+        duration_s = max(RUN_MIN_S, SWAPS * every_s * 2.5 + 1.0)
         quiet = self._load(RUN_MIN_S)
         with SwapSeries(swapper, SWAPS, every_s, first_s=0.6) as series:
             swapping = self._load(duration_s)
@@ -192,10 +194,11 @@ class Bench:
         return Pair(quiet, swapping, during[min(len(during) - 1, int(0.99 * len(during)))], len(during), swaps)
 
     def _load(self, duration_s: float) -> LoadReport:
-        report = make_load(
-            self._appliance.address, KEY, self._versions, connections=CONNECTIONS, streams=STREAMS,
-            duration_s=duration_s, rate=self.capacity / 2, samples=self._samples,
-        )  # fmt: skip
+        with _generators_turn():
+            report = make_load(
+                self._appliance.address, KEY, self._versions, connections=CONNECTIONS, streams=STREAMS,
+                duration_s=duration_s, rate=self.capacity / 2, samples=self._samples,
+            )  # fmt: skip
         due, busy, late = (report.raw[key] for key in ("due", "not_started_busy", "not_started_late"))
         if busy > NOT_STARTED_MAX * due or late > LATE_MAX * due or report.raw["samples_dropped"]:
             raise BenchError(
@@ -212,8 +215,7 @@ def run(directory: Path, options: argparse.Namespace) -> Result:
     versions: dict[str, Path] = {}
     with postgres() as url:
         CommandSet(options.commands, RECORD_BYTES).load(url)
-        generator, server = _cores()
-        with on(server), serving(directory / "state", {"DATABASE_URL": url, **environ}) as appliance, on(generator):
+        with serving(directory / "state", {"DATABASE_URL": url, **environ}) as appliance:
             result.settings = appliance.settings
             for number in range(1, EDITIONS + 1):
                 edition = CommandSet(options.commands, RECORD_BYTES, number)
@@ -226,14 +228,23 @@ def run(directory: Path, options: argparse.Namespace) -> Result:
     return result
 
 
-def _cores() -> tuple[list[int], list[int]]:
-    """The generator's core, and those of everything that the appliance runs.
+@contextmanager
+def _generators_turn() -> Iterator[None]:
+    """Run the generator on the first core and, where that is allowed, before everything else there.
 
-    On a core of both the kernel would share the time between two sessions (sched(7), "The autogroup feature"), and
-    the generator would wait for work that yields to every request: it would measure itself.
+    Clients of an appliance are on hosts of their own. Here the generator has to share the core that the appliance
+    leaves to its supervisor; without priority it would wait for that, and measure itself.
     """
-    allowed = sorted(os.sched_getaffinity(0))
-    return allowed[:1], allowed[1:] or allowed
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    with on(sorted(os.sched_getaffinity(0))[:1]):
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        except PermissionError:
+            print("the generator has no real-time priority (run as root): its own waits count as latency", flush=True)
+        try:
+            yield
+        finally:
+            os.sched_setscheduler(0, *before)
 
 
 def _measure(

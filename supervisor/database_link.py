@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 CONNECT_TOTAL_S_MAX = 60.0
 """Bound on connecting altogether: name look-up (which nothing can interrupt) and every address of every host."""
 
-COPY_BATCH_BYTES = 256 * 1024
+COPY_BATCH_BYTES = 96 * 1024
 """libpq yields one message a row; they are joined to about this size before they are handed on."""
 
 Row = tuple[str | None, ...]

@@ -27,7 +27,7 @@ from supervisor import admin, metrics, status, welcome
 from supervisor.faults import Faults
 from supervisor.hydration import Gate
 from supervisor.notify import Notifier
-from supervisor.pinning import plan_pinning
+from supervisor.pinning import beside, plan_pinning
 from supervisor.publisher import Publisher
 from supervisor.refresh import Refresh
 from supervisor.reload import need_restart
@@ -167,11 +167,13 @@ class Supervisor:
                 f"no room for the control pages in /dev/shm ({error}); free some space there or make it larger"
             ) from error
         self._segment_prefix = area.prefix
+        pinning = plan_pinning(settings.pin, len(listeners))
+        stack.enter_context(beside(pinning))
         self.pool = WorkerPool(
             listeners,
             self.slots,
             self._worker_config,
-            plan_pinning(settings.pin, len(listeners)),
+            pinning,
             self.log,
             self.faults,
             backoff_max_s=settings.worker.backoff_max_s,

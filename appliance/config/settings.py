@@ -9,6 +9,7 @@ credentials and environment itself, and pydantic-settings would add 110 ms of im
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ WORKERS_MAX = 256
 CORES_MAX = 4096
 
 
+@functools.cache
 def allowed_cores() -> tuple[int, ...]:
-    """The cores that this process may run on, ascending (sched_getaffinity(2))."""
+    """The cores that this process was started on, ascending (sched_getaffinity(2)); later it leaves some to workers."""
     return tuple(sorted(os.sched_getaffinity(0)))
 
 
@@ -302,7 +304,11 @@ class Settings(BaseModel):
     )
     pin: Pin = Field(
         "auto",
-        **_about("Cores of the gRPC workers.", "auto, off, or allowed cores such as 0,2-5", flag="--pin"),
+        **_about(
+            "Cores of the gRPC workers. The supervisor and its work run on the others, if any are left.",
+            "auto, off, or allowed cores such as 0,2-5",
+            flag="--pin",
+        ),
     )
     api_key: SecretStr | None = Field(
         None,

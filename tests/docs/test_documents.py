@@ -22,6 +22,7 @@ DOCUMENTS = (
     "docs/architecture.md",
     "systemd/README.md",
     "docs/bench.md",
+    "docs/performance.md",
     "tuning.md",
 )
 OPERATIONS = "docs/operations.md"

@@ -187,7 +187,7 @@ impl Life {
             .register(&mut SourceFd(&control.stream().as_raw_fd()), CONTROL, both)
             .map_err(system("control channel"))?;
         let announcements = Reader::open(&config.announce).map_err(system("announcement page"))?;
-        // The mapper keeps the cores that this thread gives up.
+        // The supervisor is on the other cores: of both, the mapper takes the one that is idle.
         let cores = pin(config.pin.as_deref(), &log);
         let waker = Waker::new(registry, MAPPED).map_err(system("mapper thread"))?;
         let (segments, mapped_segments) = channel();

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from supervisor.pinning import plan_pinning
+from supervisor.pinning import beside, plan_pinning
 
 
 def test_auto_gives_each_worker_a_core_of_its_own_from_the_far_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +24,28 @@ def test_auto_pins_nobody_when_there_are_more_workers_than_cores(monkeypatch: py
 def test_off_pins_nobody_and_a_list_is_used_in_turn() -> None:
     assert plan_pinning("off", 2) == [None, None]
     assert plan_pinning((3, 1), 3) == [[3], [1], [3]]
+
+
+def test_the_rest_of_the_appliance_runs_beside_pinned_workers_and_gets_its_cores_back() -> None:
+    before = os.sched_getaffinity(0)
+    worker = max(before)
+    with beside([[worker]]):
+        assert os.sched_getaffinity(0) == (before - {worker} or before)
+    assert os.sched_getaffinity(0) == before
+
+
+def test_nobody_moves_when_no_worker_is_pinned_or_no_core_is_left() -> None:
+    before = os.sched_getaffinity(0)
+    for plan in ([None, None], [[core] for core in before]):
+        with beside(plan):
+            assert os.sched_getaffinity(0) == before
+
+
+def test_not_being_allowed_to_move_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(pid: int, cores: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    with beside([[1]]):
+        pass
