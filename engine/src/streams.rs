@@ -10,10 +10,10 @@ use crate::request::Call;
 pub struct Slot(u32);
 
 /// What a stream is about.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The message of this call is awaited.
-    Receiving(Call),
+    /// The message of its call is awaited.
+    Receiving,
     /// The reply is on its way, or waits for room.
     Replying,
     /// The reply's last frame is queued. What still comes of the request is dropped.
@@ -79,17 +79,21 @@ pub struct Stream<P> {
     pub message: Vec<u8>,
     pub body: Option<Body<P>>,
     pub ending: Ending,
-    /// Of the call that is answered or being answered.
+    /// What it asks for; nothing when it was refused at its headers.
     pub call: Option<Call>,
     pub started: Moment,
     /// Of the last byte that was queued.
     pub progressed: Moment,
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a free place waits for the next stream"
-)]
+/// What is left of a stream that was removed.
+#[derive(Debug)]
+pub struct Removed {
+    pub id: u32,
+    pub queued: bool,
+    pub message: Vec<u8>,
+}
+
 #[derive(Debug)]
 enum Place<P> {
     Taken(Stream<P>),
@@ -171,18 +175,25 @@ impl<P> Streams<P> {
         Slot(slot)
     }
 
-    pub fn remove(&mut self, slot: Slot) -> Option<Stream<P>> {
+    /// Drops a stream where it lies: moving it out would cost as much as all the rest of this.
+    pub fn remove(&mut self, slot: Slot) -> Option<Removed> {
         let place = self.slab.get_mut(slot.0 as usize)?;
-        let Place::Taken(stream) = std::mem::replace(place, Place::Free(self.free)) else {
+        let Place::Taken(stream) = place else {
             return None;
         };
-        self.take_index(stream.id, slot.0);
+        let removed = Removed {
+            id: stream.id,
+            queued: stream.queued,
+            message: std::mem::take(&mut stream.message),
+        };
+        *place = Place::Free(self.free);
+        self.take_index(removed.id, slot.0);
         self.free = slot.0;
         self.count -= 1;
         if self.count == 0 && self.slab.capacity() > IDLE_STREAMS_MAX {
             *self = Self::default();
         }
-        Some(stream)
+        Some(removed)
     }
 
     /// In no order.

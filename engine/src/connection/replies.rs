@@ -29,7 +29,6 @@ impl<P: Pin> Connection<P> {
         let Some(stream) = self.streams.get(slot) else {
             return;
         };
-        stream.call = Some(call);
         let method = call.method;
         let late = call
             .timeout

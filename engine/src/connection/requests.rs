@@ -134,7 +134,7 @@ impl<P: Pin> Connection<P> {
             }
             Request::Malformed => Err(Fault::Stream(open.stream, ErrorCode::Protocol)),
             Request::Refused(method, status) => {
-                let slot = self.enter(open, Phase::Discarding, content_length, turn);
+                let slot = self.enter(open, Phase::Discarding, None, content_length, turn);
                 self.refuse(slot, method, &status, turn);
                 Ok(())
             }
@@ -142,7 +142,7 @@ impl<P: Pin> Connection<P> {
                 if refusal == HttpRefusal::HeadersTooLarge {
                     turn.service.limit_reached(Limit::HeaderList);
                 }
-                let slot = self.enter(open, Phase::Replying, content_length, turn);
+                let slot = self.enter(open, Phase::Replying, None, content_length, turn);
                 turn.service.call_ended(None, Code::Unimplemented, turn.now);
                 self.send_text(slot, refusal, turn);
                 Ok(())
@@ -151,8 +151,13 @@ impl<P: Pin> Connection<P> {
     }
 
     fn call<S: Service<Pin = P>>(&mut self, open: OpenBlock, call: Call, turn: &mut Turn<'_, S>) {
-        let phase = Phase::Receiving(call);
-        let slot = self.enter(open, phase, call.content_length, turn);
+        let slot = self.enter(
+            open,
+            Phase::Receiving,
+            Some(call),
+            call.content_length,
+            turn,
+        );
         if !open.end_stream {
             let wait = call.timeout.map_or(turn.limits.request_time, |timeout| {
                 timeout.min(turn.limits.request_time)
@@ -167,6 +172,7 @@ impl<P: Pin> Connection<P> {
         &mut self,
         open: OpenBlock,
         phase: Phase,
+        call: Option<Call>,
         content_length: Option<u64>,
         turn: &Turn<'_, S>,
     ) -> Slot {
@@ -186,7 +192,7 @@ impl<P: Pin> Connection<P> {
             message: Vec::new(),
             body: None,
             ending: Ending::Trailers,
-            call: None,
+            call,
             started: turn.now,
             progressed: turn.now,
         })
@@ -335,7 +341,7 @@ impl<P: Pin> Connection<P> {
             self.consume(data.len(), turn);
             return Err(Fault::Stream(id, ErrorCode::Protocol));
         }
-        let Phase::Receiving(call) = stream.phase else {
+        let (Phase::Receiving, Some(call)) = (stream.phase, stream.call) else {
             let done = end_stream && stream.phase == Phase::Discarding;
             self.consume(data.len(), turn);
             if done {
