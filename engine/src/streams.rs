@@ -43,9 +43,8 @@ pub enum Ending {
 /// The part of a reply that is under flow control.
 #[derive(Debug)]
 pub struct Body<P> {
-    pub prefix: [u8; PREFIX_BYTES],
-    /// `PREFIX_BYTES`, or 0 for a plain text.
-    pub prefix_bytes: usize,
+    /// A message has a prefix, a plain text has none.
+    pub is_message: bool,
     pub source: Source<P>,
     /// Bytes of the source, without the prefix.
     pub source_bytes: usize,
@@ -54,8 +53,12 @@ pub struct Body<P> {
 }
 
 impl<P> Body<P> {
+    pub const fn prefix_bytes(&self) -> usize {
+        if self.is_message { PREFIX_BYTES } else { 0 }
+    }
+
     pub const fn left(&self) -> usize {
-        self.prefix_bytes + self.source_bytes - self.at
+        self.prefix_bytes() + self.source_bytes - self.at
     }
 }
 
@@ -74,7 +77,7 @@ pub struct Stream<P> {
     pub receive_window: i64,
     /// Bytes of DATA received, and to be received if that was said.
     pub received: u64,
-    pub content_length: Option<u64>,
+    pub content_length: u64,
     /// Its request's body as far as it came, if it came in pieces.
     pub message: Vec<u8>,
     pub body: Option<Body<P>>,
@@ -85,6 +88,12 @@ pub struct Stream<P> {
     /// Of the last byte that was queued.
     pub progressed: Moment,
 }
+
+/// No `content-length` was given.
+pub const LENGTH_UNKNOWN: u64 = u64::MAX;
+
+// A peer may have 1024 of them on each connection. Measured with a pin of one pointer.
+const _: () = assert!(size_of::<Stream<usize>>() <= 184);
 
 /// What is left of a stream that was removed.
 #[derive(Debug)]
@@ -279,7 +288,7 @@ mod tests {
             send_window: 0,
             receive_window: 0,
             received: 0,
-            content_length: None,
+            content_length: LENGTH_UNKNOWN,
             message: Vec::new(),
             body: None,
             ending: Ending::Trailers,
