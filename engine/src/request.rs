@@ -18,7 +18,6 @@ pub struct Call {
     pub method: Method,
     pub compression: Compression,
     pub timeout: Option<Duration>,
-    pub content_length: Option<u64>,
 }
 
 /// What a header block makes of its stream.
@@ -246,7 +245,6 @@ impl<'a, S: Service> Reader<'a, S> {
             method,
             compression,
             timeout,
-            content_length: self.content_length,
         })
     }
 }

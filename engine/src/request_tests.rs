@@ -128,7 +128,6 @@ fn an_admitted_call_carries_its_terms() {
         method: Store::GET_COMMAND,
         compression: Compression::Gzip,
         timeout: Some(Duration::from_secs(2)),
-        content_length: Some(7),
     };
     assert_eq!(request, Request::Call(expected));
 }

@@ -284,6 +284,8 @@ impl WorkerSlot {
             .pid
             .store(u64::from(std::process::id()), Ordering::Relaxed);
         self.page.role.store(role as u64, Ordering::Relaxed);
+        // Somebody may have reserved a place just when the page was cleared.
+        self.page.connections.store(0, Ordering::Relaxed);
         self.set_state(State::Starting);
         self.heartbeat();
     }

@@ -353,6 +353,10 @@ fn drive(link: &mut Link, server: &Server, io: &mut TurnBuffers, now: Moment) ->
             return Ok(Left::Waiting);
         }
     }
+    // Others' turns do not delay what is answered.
+    if link.writable {
+        link.send(now)?;
+    }
     Ok(Left::GoesOn)
 }
 

@@ -12,8 +12,9 @@ pub const GROUP_DEPTH_MAX: usize = 100;
 /// Read from a socket at once: a hundred streams' requests of some 600 bytes fit.
 pub const READ_BYTES: usize = 64 * 1024;
 
-/// Reads (and the writes that answer them) of one connection before the others have their turn.
-pub const ROUNDS_PER_TURN: usize = 16;
+/// Reads (and the writes that answer them) of one connection before the others have their turn. One
+/// read may hold 1600 requests, 0.6 ms of work.
+pub const ROUNDS_PER_TURN: usize = 3;
 
 /// Pieces of one `writev`; the kernel takes up to 1024.
 pub const WRITE_PIECES_MAX: usize = 64;

@@ -18,6 +18,8 @@
 //! for another process, no task, no copy of the catalogue.
 
 pub mod auth;
+#[cfg(test)]
+mod connection_tests;
 pub mod connections;
 pub mod limits;
 mod link;

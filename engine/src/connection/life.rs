@@ -152,18 +152,16 @@ impl<P: Pin> Connection<P> {
         };
         let id = stream.id;
         match stream.phase {
-            Phase::Receiving(call) => {
+            Phase::Receiving => {
                 turn.service.limit_reached(Limit::Request);
-                let late = call
-                    .timeout
-                    .is_some_and(|timeout| turn.now >= stream.started.after(timeout));
-                let status = if late {
+                let method = stream.call.map(|call| call.method);
+                let status = if turn.now >= call_due(stream) {
                     Status::new(Code::DeadlineExceeded, "grpc-timeout passed")
                 } else {
                     let text = "the request message did not arrive in time";
                     Status::new(Code::InvalidArgument, text)
                 };
-                self.refuse(slot, Some(call.method), &status, turn);
+                self.refuse(slot, method, &status, turn);
                 self.stop_request(slot, turn);
             }
             Phase::Discarding => {
@@ -247,10 +245,7 @@ fn call_due<P>(stream: &Stream<P>) -> Moment {
 fn stream_due<P>(stream: &Stream<P>, limits: &Limits) -> Moment {
     let request_due = stream.started.after(limits.request_time);
     match stream.phase {
-        Phase::Receiving(call) => match call.timeout {
-            Some(timeout) => request_due.min(stream.started.after(timeout)),
-            None => request_due,
-        },
+        Phase::Receiving => request_due.min(call_due(stream)),
         Phase::Discarding => request_due,
         Phase::Replying => match (&stream.body, stream.ending) {
             (None, Ending::Watch { .. }) => call_due(stream),

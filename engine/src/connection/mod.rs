@@ -119,6 +119,7 @@ struct Known {
     table_changes: u64,
     key_epoch: u64,
     call: Option<Call>,
+    content_length: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -186,6 +187,7 @@ impl<P: Pin> Connection<P> {
                 table_changes: 0,
                 key_epoch: 0,
                 call: None,
+                content_length: None,
             },
             open_block: None,
             block: Vec::new(),

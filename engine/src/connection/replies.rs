@@ -29,7 +29,6 @@ impl<P: Pin> Connection<P> {
         let Some(stream) = self.streams.get(slot) else {
             return;
         };
-        stream.call = Some(call);
         let method = call.method;
         let late = call
             .timeout
@@ -84,8 +83,7 @@ impl<P: Pin> Connection<P> {
         if !fits {
             self.put_block(turn, |out| blocks.put_headers(out, id));
             let body = Body {
-                prefix: message::prefix(source_bytes),
-                prefix_bytes: PREFIX_BYTES,
+                is_message: true,
                 source,
                 source_bytes,
                 at: 0,
@@ -190,7 +188,7 @@ impl<P: Pin> Connection<P> {
         self.put_block(turn, |out| blocks.put_http_refusal(out, id, refusal));
         let text = refusal.text();
         let mut body = constant(text);
-        body.prefix_bytes = 0;
+        body.is_message = false;
         self.send_body(slot, body, Ending::EndStream, turn);
     }
 
@@ -405,8 +403,7 @@ impl<P: Pin> Connection<P> {
 
 fn constant<P>(text: &'static [u8]) -> Body<P> {
     Body {
-        prefix: message::prefix(text.len()),
-        prefix_bytes: PREFIX_BYTES,
+        is_message: true,
         source: Source::Constant(text),
         source_bytes: text.len(),
         at: 0,
@@ -424,7 +421,8 @@ fn text_of<P: Pin>(source: &Source<P>, source_bytes: usize) -> Option<&[u8]> {
 
 /// Queues the next `bytes` of a body.
 fn put_part<P: Pin>(out: &mut Output<P>, body: &Body<P>, bytes: usize) {
-    let prefix = &body.prefix[..body.prefix_bytes];
+    let prefix = message::prefix(body.source_bytes);
+    let prefix = &prefix[..body.prefix_bytes()];
     let of_prefix = prefix.get(body.at..).unwrap_or_default();
     let of_prefix = &of_prefix[..bytes.min(of_prefix.len())];
     out.put(of_prefix);
@@ -432,7 +430,7 @@ fn put_part<P: Pin>(out: &mut Output<P>, body: &Body<P>, bytes: usize) {
     if length == 0 {
         return;
     }
-    let at = body.at + of_prefix.len() - body.prefix_bytes;
+    let at = body.at + of_prefix.len() - body.prefix_bytes();
     match &body.source {
         Source::Constant(text) => out.put(&text[at..at + length]),
         Source::Slice { pin, from } if length <= COPY_BYTES_MAX => {

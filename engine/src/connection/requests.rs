@@ -10,7 +10,7 @@ use crate::output::Pin;
 use crate::request::{self, Call, Reader, Request};
 use crate::service::{Method, Service};
 use crate::status::{Code, Status};
-use crate::streams::{Ending, Phase, Slot, Stream};
+use crate::streams::{Ending, LENGTH_UNKNOWN, Phase, Slot, Stream};
 
 const PROTOCOL: Fault = Fault::Connection(ErrorCode::Protocol);
 const COMPRESSION: Fault = Fault::Connection(ErrorCode::Compression);
@@ -129,12 +129,12 @@ impl<P: Pin> Connection<P> {
         }
         match request {
             Request::Call(call) => {
-                self.call(open, call, turn);
+                self.call(open, call, content_length, turn);
                 Ok(())
             }
             Request::Malformed => Err(Fault::Stream(open.stream, ErrorCode::Protocol)),
             Request::Refused(method, status) => {
-                let slot = self.enter(open, Phase::Discarding, content_length, turn);
+                let slot = self.enter(open, Phase::Discarding, None, content_length, turn);
                 self.refuse(slot, method, &status, turn);
                 Ok(())
             }
@@ -142,7 +142,7 @@ impl<P: Pin> Connection<P> {
                 if refusal == HttpRefusal::HeadersTooLarge {
                     turn.service.limit_reached(Limit::HeaderList);
                 }
-                let slot = self.enter(open, Phase::Replying, content_length, turn);
+                let slot = self.enter(open, Phase::Replying, None, content_length, turn);
                 turn.service.call_ended(None, Code::Unimplemented, turn.now);
                 self.send_text(slot, refusal, turn);
                 Ok(())
@@ -150,9 +150,14 @@ impl<P: Pin> Connection<P> {
         }
     }
 
-    fn call<S: Service<Pin = P>>(&mut self, open: OpenBlock, call: Call, turn: &mut Turn<'_, S>) {
-        let phase = Phase::Receiving(call);
-        let slot = self.enter(open, phase, call.content_length, turn);
+    fn call<S: Service<Pin = P>>(
+        &mut self,
+        open: OpenBlock,
+        call: Call,
+        content_length: Option<u64>,
+        turn: &mut Turn<'_, S>,
+    ) {
+        let slot = self.enter(open, Phase::Receiving, Some(call), content_length, turn);
         if !open.end_stream {
             let wait = call.timeout.map_or(turn.limits.request_time, |timeout| {
                 timeout.min(turn.limits.request_time)
@@ -167,6 +172,7 @@ impl<P: Pin> Connection<P> {
         &mut self,
         open: OpenBlock,
         phase: Phase,
+        call: Option<Call>,
         content_length: Option<u64>,
         turn: &Turn<'_, S>,
     ) -> Slot {
@@ -182,11 +188,11 @@ impl<P: Pin> Connection<P> {
             send_window: self.initial_send_window,
             receive_window: i64::from(turn.limits.stream_window_bytes),
             received: 0,
-            content_length,
+            content_length: content_length.unwrap_or(LENGTH_UNKNOWN),
             message: Vec::new(),
             body: None,
             ending: Ending::Trailers,
-            call: None,
+            call,
             started: turn.now,
             progressed: turn.now,
         })
@@ -207,7 +213,7 @@ impl<P: Pin> Connection<P> {
             && known.key_epoch == key_epoch
             && known.block == block
         {
-            return Ok((Request::Call(call), call.content_length));
+            return Ok((Request::Call(call), known.content_length));
         }
         let mut reader = Reader::new(turn.service, turn.limits.header_list_bytes);
         let strings = &mut turn.scratch.strings;
@@ -221,6 +227,7 @@ impl<P: Pin> Connection<P> {
             && block.len() <= KNOWN_BLOCK_BYTES_MAX
         {
             known.call = Some(*call);
+            known.content_length = content_length;
             known.table_changes = table_changes;
             known.key_epoch = key_epoch;
             known.block.clear();
@@ -327,15 +334,15 @@ impl<P: Pin> Connection<P> {
         };
         stream.remote_closed = end_stream;
         stream.received += data.len() as u64;
-        let wrong_length = stream.content_length.is_some_and(|length| {
-            stream.received > length || (end_stream && stream.received < length)
-        });
+        let (received, length) = (stream.received, stream.content_length);
+        let wrong_length =
+            length != LENGTH_UNKNOWN && (received > length || (end_stream && received < length));
         if wrong_length {
             let id = stream.id;
             self.consume(data.len(), turn);
             return Err(Fault::Stream(id, ErrorCode::Protocol));
         }
-        let Phase::Receiving(call) = stream.phase else {
+        let (Phase::Receiving, Some(call)) = (stream.phase, stream.call) else {
             let done = end_stream && stream.phase == Phase::Discarding;
             self.consume(data.len(), turn);
             if done {

@@ -105,7 +105,7 @@ fn our_windows_are_given_back_padding_included_and_bind_the_peer() {
     }
     let total = 3000 * padded.len();
     assert!(
-        (total - (1 << 19)..=total).contains(&(given_back as usize)),
+        (total - (1 << 17)..=total).contains(&(given_back as usize)),
         "{given_back}"
     );
 
@@ -129,7 +129,7 @@ fn our_windows_are_given_back_padding_included_and_bind_the_peer() {
 fn unfinished_requests_keep_the_connection_s_window() {
     let mut rig = Rig::open();
     let piece = [&b"\0\0\0\xf0\0"[..], &[0; 16_000]].concat();
-    for index in 0..65 {
+    for index in 0..16 {
         let stream = 2 * index + 1;
         let frames =
             rig.exchange(&[headers(stream, GET, 0), frame(DATA, 0, stream, &piece)].concat());
