@@ -1,7 +1,6 @@
 //! A worker from its first order to its exit: the loop in which every event is decided on.
 
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
@@ -15,7 +14,7 @@ use nix::sys::signalfd::SignalFd;
 use serde_json::json;
 use shm_catalog::WorkerSlot;
 use shm_catalog::announcement::Reader;
-use shm_catalog::slots::{Crew, Place, Role, State};
+use shm_catalog::slots::{Crew, Role, State};
 
 use crate::grpc::auth::Keys;
 use crate::grpc::connections::Connections;
@@ -52,9 +51,9 @@ const SIGNALS: Token = Token(1);
 const ANNOUNCED: Token = Token(2);
 const MAPPED: Token = Token(3);
 /// Listening sockets, then mailboxes, by slot; then connections, by place.
-const LISTENERS: usize = 1 << 16;
-const MAILBOXES: usize = 2 << 16;
-const CONNECTIONS: usize = 3 << 16;
+pub(super) const LISTENERS: usize = 1 << 16;
+pub(super) const MAILBOXES: usize = 2 << 16;
+pub(super) const CONNECTIONS: usize = 3 << 16;
 const SLOTS_MAX: usize = 1 << 16;
 
 /// Runs the worker in this thread until it has drained, its supervisor is gone, or it cannot go on.
@@ -133,24 +132,25 @@ enum Phase {
     },
 }
 
-struct Life {
+/// A worker's state.
+pub(super) struct Life {
     phase: Phase,
     drain_grace: Duration,
     drain_timeout: Duration,
     server: Rc<Server>,
-    connections: Connections,
-    worker: Rc<WorkerSlot>,
-    crew: Crew,
-    log: Rc<Log>,
+    pub(super) connections: Connections,
+    pub(super) worker: Rc<WorkerSlot>,
+    pub(super) crew: Crew,
+    pub(super) log: Rc<Log>,
     report: Rc<Report>,
     control: Control,
     signals: SignalFd,
     announced: OwnedFd,
     mapped: Receiver<Mapped>,
-    registry: Registry,
-    slot: usize,
-    listeners: Listeners,
-    mailboxes: Mailboxes,
+    pub(super) registry: Registry,
+    pub(super) slot: usize,
+    pub(super) listeners: Listeners,
+    pub(super) mailboxes: Mailboxes,
     catalog: Catalog,
     key_count: usize,
     next_tick: Instant,
@@ -326,76 +326,6 @@ impl Life {
         Ok(())
     }
 
-    // ---- connections ---------------------------------------------------------------------------
-
-    fn take_accepted(&mut self) {
-        if self.listeners.idle_for(Instant::now()) != Some(Duration::ZERO) {
-            return;
-        }
-        let connections = self.connections.count();
-        for (slot, stream) in self.listeners.accept(Instant::now(), connections) {
-            self.place(slot, stream);
-        }
-    }
-
-    /// Where the fewest connections are: here, or with another worker.
-    fn place(&mut self, slot: usize, stream: TcpStream) {
-        if slot != self.slot {
-            self.worker.count_adopted();
-        }
-        let place = self.crew.reserve();
-        if self.crew.is_own(place) {
-            return self.enter(place, stream);
-        }
-        if self.mailboxes.send(place, &stream).is_ok() {
-            return self.worker.count_handed_over();
-        }
-        // Its mailbox is full: better here than not at all.
-        self.crew.release(place);
-        let place = self.crew.reserve_own();
-        self.enter(place, stream);
-    }
-
-    fn enter(&mut self, place: Place, stream: TcpStream) {
-        if let Err(error) = self.connections.enter(stream, &self.registry, CONNECTIONS) {
-            self.crew.release(place);
-            let fields = json!({"error": error.to_string()});
-            self.log
-                .write(Level::Error, "Connection Not Watched", fields);
-        }
-    }
-
-    /// Takes the connections that others have passed to `slot`.
-    fn read_mailbox(&mut self, slot: usize) {
-        loop {
-            match self.mailboxes.receive(slot) {
-                Ok(Some((place, stream))) if self.crew.is_own(place) => self.enter(place, stream),
-                Ok(Some((_, stream))) => {
-                    // Meant for a worker that is gone, and its page with it.
-                    let place = self.crew.reserve_own();
-                    self.enter(place, stream);
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    let fields = json!({"mailbox": slot, "error": error.to_string()});
-                    return self.log.write(Level::Error, "Mailbox Not Read", fields);
-                }
-            }
-        }
-    }
-
-    fn accept_from(&mut self, slot: usize) -> io::Result<()> {
-        let token = Token(LISTENERS + slot);
-        self.listeners.accept_from(slot, &self.registry, token)?;
-        match self
-            .mailboxes
-            .watch(slot, &self.registry, Token(MAILBOXES + slot))
-        {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        }
-    }
-
     // ---- orders --------------------------------------------------------------------------------
 
     fn listen(&mut self) -> Result<(), WorkerError> {
@@ -437,13 +367,6 @@ impl Life {
             Order::Drain { shut } => self.drain(shut),
             Order::LogLevel { level } => self.log.set_level(level),
             Order::Dump => self.dump(),
-        }
-    }
-
-    fn release(&mut self, slot: usize) {
-        if slot != self.slot {
-            self.listeners.release(slot, &self.registry);
-            self.mailboxes.unwatch(slot, &self.registry);
         }
     }
 
@@ -511,21 +434,6 @@ impl Life {
         }
         let closing = matches!(self.phase, Phase::Closing { .. });
         (closing && self.connections.count() == 0).then_some(End::Drained)
-    }
-
-    /// Takes what lies in queues and mailboxes, and tells every peer to go away.
-    fn end_accepting(&mut self, shut: bool) {
-        let connections = self.connections.count();
-        let slots = self.listeners.slots();
-        for (_, stream) in self.listeners.end(shut, &self.registry, connections) {
-            let place = self.crew.reserve_own();
-            self.enter(place, stream);
-        }
-        for slot in slots {
-            self.read_mailbox(slot);
-            self.release(slot);
-        }
-        self.connections.begin_drain();
     }
 
     fn deadline_passed(&mut self) -> Option<End> {

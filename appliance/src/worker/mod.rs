@@ -28,6 +28,7 @@ mod log;
 mod mailboxes;
 mod mapper;
 mod pin;
+mod placement;
 mod report;
 mod signals;
 

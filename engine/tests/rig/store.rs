@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use engine::{Answer, Blocks, Code, Limit, Method, Moment, Pin, Service, Status};
 
@@ -11,25 +12,33 @@ pub const GET: &str = "/avap.DefinitionEngine/GetCommand";
 pub const SYNC: &str = "/avap.DefinitionEngine/SyncCatalog";
 pub const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
-/// What records are slices of.
+/// What records are slices of. The bytes are made once, the pins are a store's own.
 #[derive(Clone, Debug)]
-pub struct Text(Rc<Vec<u8>>);
+pub struct Text {
+    bytes: &'static [u8],
+    holders: Rc<()>,
+}
 
 impl Text {
-    fn of(bytes: Vec<u8>) -> Self {
-        Self(Rc::new(bytes))
+    fn new() -> Self {
+        static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+        let bytes = || (0..200_000_u32).map(|index| (index % 251) as u8).collect();
+        Self {
+            bytes: BYTES.get_or_init(bytes),
+            holders: Rc::new(()),
+        }
     }
 
     /// How many replies, or parts of them, hold it.
     #[allow(dead_code, reason = "not every test asks")]
     pub fn holders(&self) -> usize {
-        Rc::strong_count(&self.0) - 1
+        Rc::strong_count(&self.holders) - 1
     }
 }
 
 impl Pin for Text {
     fn bytes(&self) -> &[u8] {
-        &self.0
+        self.bytes
     }
 }
 
@@ -48,7 +57,7 @@ pub struct Store {
 impl Default for Store {
     fn default() -> Self {
         Self {
-            text: Text::of((0..200_000_u32).map(|index| (index % 251) as u8).collect()),
+            text: Text::new(),
             blocks: Blocks::new(&[("avap-catalog-version", "1-abc")]),
             watched: Cell::new(b"\x08\x01"),
             epoch: Cell::new(0),
