@@ -31,11 +31,16 @@ impl<P: Pin> Connection<P> {
         } else {
             self.streams_due
         };
-        match self.drain {
+        let due = match self.drain {
             None => quiet.min(self.expires_at),
             Some(Drain::Announced { until }) => self.streams_due.min(until),
             Some(Drain::Final) => self.streams_due,
-        }
+        };
+        due.min(self.unfinished_until(limits))
+    }
+
+    fn unfinished_until(&self, limits: &Limits) -> Moment {
+        self.unfinished_since.after(limits.request_time)
     }
 
     /// Does what is due by now.
@@ -51,6 +56,9 @@ impl<P: Pin> Connection<P> {
         }
         if self.partial.is_empty() && self.partial.capacity() > IDLE_PARTIAL_BYTES_MAX {
             self.partial = Vec::new();
+        }
+        if turn.now >= self.unfinished_until(turn.limits) {
+            return self.fail(ErrorCode::EnhanceYourCalm, Some(Limit::Request), turn);
         }
         if turn.now >= self.streams_due {
             self.expire_streams(turn);

@@ -144,6 +144,8 @@ pub struct Connection<P> {
     known: Known,
     open_block: Option<OpenBlock>,
     block: Vec<u8>,
+    /// Since when the frame in `partial`, or the block in `block`, has not been finished.
+    unfinished_since: Moment,
     streams: Streams<P>,
     /// Streams with something to send and window for it, in turn.
     queue: VecDeque<u32>,
@@ -191,6 +193,7 @@ impl<P: Pin> Connection<P> {
             },
             open_block: None,
             block: Vec::new(),
+            unfinished_since: Moment::NEVER,
             streams: Streams::default(),
             queue: VecDeque::new(),
             last_stream: 0,
@@ -222,10 +225,12 @@ impl<P: Pin> Connection<P> {
     /// `Limits::queued_bytes` allow.
     pub fn receive<S: Service<Pin = P>>(&mut self, input: &[u8], turn: &mut Turn<'_, S>) {
         self.active_at = turn.now;
+        let mut finished = false;
         let mut input = input;
         while !self.partial.is_empty() && self.end.is_none() {
             let mut partial = std::mem::take(&mut self.partial);
             let used = self.frames(&partial, turn);
+            finished |= used > 0;
             partial.drain(..used);
             let wanted = if partial.is_empty() {
                 0
@@ -244,12 +249,24 @@ impl<P: Pin> Connection<P> {
         }
         if self.end.is_none() && self.partial.is_empty() {
             let used = self.frames(input, turn);
+            finished |= used > 0;
             if self.end.is_none() {
                 self.partial.extend_from_slice(&input[used..]);
             }
         }
+        self.mind_unfinished(finished, turn.now);
         self.send_bodies(turn);
         self.settle();
+    }
+
+    /// A peer must finish what it began, however slowly it does (section 10.5).
+    fn mind_unfinished(&mut self, finished: bool, now: Moment) {
+        let block = self.open_block.is_some();
+        if !block && (self.partial.is_empty() || self.held_back) {
+            self.unfinished_since = Moment::NEVER;
+        } else if self.unfinished_since == Moment::NEVER || (finished && !block) {
+            self.unfinished_since = now;
+        }
     }
 
     /// Output has left: goes on with what waited for that.

@@ -302,3 +302,42 @@ fn an_open_stream_is_not_idle() {
     rig.exchange(&headers(1, GET, 0));
     assert!(rig.pass(Duration::from_secs(6)).is_empty());
 }
+
+#[test]
+fn what_is_begun_and_not_finished() {
+    let block = headers(1, GET, 0);
+    let length = (block.len() - 9) as u8;
+    let head_only = [0, 0, length, 1, 0, 0, 0, 0, 1];
+    let unfinished_block = frame(1, 0, 1, &block[9..20]);
+    for begun in [&block[..4], &head_only, &unfinished_block] {
+        let mut rig = Rig::open();
+        rig.exchange(begun);
+        let time = rig.limits.request_time;
+        assert!(rig.connection.deadline(&rig.limits) <= rig.now.after(time));
+        rig.pass(time / 2);
+        // A byte now and then is no progress.
+        rig.exchange(if begun.len() == 9 { &block[9..10] } else { &[] });
+        rig.pass(time / 3);
+        assert_eq!(rig.connection.end(), None);
+        let frames = rig.pass(time / 4);
+        assert_eq!(goaway(&frames), ENHANCE_YOUR_CALM);
+        assert_eq!(*rig.store.limits.borrow(), [Limit::Request]);
+    }
+}
+
+#[test]
+fn frames_that_come_in_pieces_have_a_time_each() {
+    let mut rig = Rig::open();
+    let time = rig.limits.request_time;
+    for index in 0..4 {
+        let call = get(2 * index + 1, 7);
+        let (first, rest) = call.split_at(call.len() - 1);
+        rig.exchange(first);
+        rig.pass(time / 2);
+        // The next one begins where this one ends.
+        rig.exchange(rest);
+        rig.pass(time / 4);
+    }
+    assert_eq!(rig.connection.end(), None);
+    rig.assert_alive(99);
+}
