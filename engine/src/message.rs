@@ -147,8 +147,7 @@ mod tests {
             Compression::Gzip,
             Ok(b"\x0a\x02if"),
         );
-        let bomb_bytes = if cfg!(miri) { MAX + 1 } else { 5_000_000 };
-        let bomb = framed(1, &gzip(&vec![0; bomb_bytes]));
+        let bomb = framed(1, &gzip(&vec![0; 5_000_000]));
         check(&bomb, Compression::Gzip, Err(Code::ResourceExhausted));
         for bad in [framed(1, b"not gzip"), framed(1, &packed[..12])] {
             check(&bad, Compression::Gzip, Err(Code::InvalidArgument));
