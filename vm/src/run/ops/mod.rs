@@ -1,0 +1,4 @@
+//! Python's operators, one file a family.
+
+pub mod compare;
+pub mod print;
