@@ -1,15 +1,10 @@
 //! Register bytecode: instructions, code, text form, verification.
 
-/// The instructions of one function.
-#[derive(Debug)]
-pub struct Code {
-    name: String,
-}
+pub mod code;
+pub mod listing;
+pub mod op;
+pub mod operand;
+pub mod verify;
 
-impl Code {
-    /// Name of the function it came from.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
+pub use code::{CallSite, Callee, Capture, Code, Constant, Handler, Parameters};
+pub use op::Op;
