@@ -32,3 +32,4 @@
 pub mod bytecode;
 pub mod limits;
 pub mod run;
+pub mod script;

@@ -43,7 +43,12 @@ fn print_one(out: &mut String, code: &Code) {
         let _ = writeln!(out, "  site s{index} {site:?}");
     }
     for handler in &code.handlers {
-        let Handler { start, end, target, caught } = handler;
+        let Handler {
+            start,
+            end,
+            target,
+            caught,
+        } = handler;
         let _ = writeln!(out, "  handler {start}..{end} {target} {caught}");
     }
     for (index, op) in code.ops.iter().enumerate() {

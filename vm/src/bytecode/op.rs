@@ -8,8 +8,8 @@
 use std::fmt;
 
 use super::operand::{
-    Base, Binary, Child, Compare, Const, Conversion, Count, Dst, Few, Free, Operand, Site, Slot, Src, Statement, Target,
-    Unary,
+    Base, Binary, Child, Compare, Const, Conversion, Count, Dst, Few, Free, Operand, Site, Slot,
+    Src, Statement, Target, Unary,
 };
 
 macro_rules! ops {
@@ -232,14 +232,18 @@ impl Op {
     pub const fn window(&self) -> Option<(Base, usize)> {
         Some(match *self {
             Self::BuildSlice { base, .. } | Self::CallSpread { base, .. } => (base, 3),
-            Self::Call { few, base, .. } | Self::CallMethod { few, base, .. } => (base, few.0 as usize + 1),
+            Self::Call { few, base, .. } | Self::CallMethod { few, base, .. } => {
+                (base, few.0 as usize + 1)
+            }
             Self::BuildList { base, count, .. }
             | Self::BuildTuple { base, count, .. }
             | Self::BuildSet { base, count, .. }
             | Self::Unpack { base, count, .. }
             | Self::BuildText { base, count, .. } => (base, count.0 as usize),
             Self::BuildDict { base, count, .. } => (base, count.0 as usize * 2),
-            Self::UnpackRest { few, base, count, .. } => (base, few.0 as usize + 1 + count.0 as usize),
+            Self::UnpackRest {
+                few, base, count, ..
+            } => (base, few.0 as usize + 1 + count.0 as usize),
             Self::MakeFunction { few, base, .. }
             | Self::Command { few, base, .. }
             | Self::CallScript { few, base, .. } => (base, few.0 as usize),

@@ -2,7 +2,9 @@
 
 use super::code::{Callee, Capture, Code};
 use super::op::{Op, Visitor};
-use super::operand::{Base, Child, Const, Count, Dst, Few, Free, NO_CONST, NO_SRC, Site, Slot, Src, Target};
+use super::operand::{
+    Base, Child, Const, Count, Dst, Few, Free, NO_CONST, NO_SRC, Site, Slot, Src, Target,
+};
 use crate::limits::{FUNCTION_CODE_MAX, FUNCTION_REGISTERS_MAX};
 
 /// Why code is refused: which function, which instruction, what about it.
@@ -19,7 +21,12 @@ pub struct VerifyError {
 
 /// Check a definition's or script part's code and the functions inside. `definitions` and `codes` bound what call
 /// sites name.
-pub fn verify(code: &Code, globals: usize, definitions: usize, codes: usize) -> Result<(), VerifyError> {
+pub fn verify(
+    code: &Code,
+    globals: usize,
+    definitions: usize,
+    codes: usize,
+) -> Result<(), VerifyError> {
     let mut waiting = vec![code];
     while let Some(code) = waiting.pop() {
         verify_one(code, globals, definitions, codes)?;
@@ -28,8 +35,19 @@ pub fn verify(code: &Code, globals: usize, definitions: usize, codes: usize) -> 
     Ok(())
 }
 
-fn verify_one(code: &Code, globals: usize, definitions: usize, codes: usize) -> Result<(), VerifyError> {
-    let fail = |instruction, problem| Err(VerifyError { function: code.name.to_string(), instruction, problem });
+fn verify_one(
+    code: &Code,
+    globals: usize,
+    definitions: usize,
+    codes: usize,
+) -> Result<(), VerifyError> {
+    let fail = |instruction, problem| {
+        Err(VerifyError {
+            function: code.name.to_string(),
+            instruction,
+            problem,
+        })
+    };
     if code.ops.is_empty() || code.ops.len() > FUNCTION_CODE_MAX {
         return fail(0, "no instructions, or too many");
     }
@@ -45,7 +63,8 @@ fn verify_one(code: &Code, globals: usize, definitions: usize, codes: usize) -> 
         return fail(0, "registers out of range");
     }
     let parameters = &code.parameters;
-    if usize::from(parameters.positional) + parameters.keyword_defaults.len() != parameters.names.len()
+    if usize::from(parameters.positional) + parameters.keyword_defaults.len()
+        != parameters.names.len()
         || parameters.defaults > parameters.positional
         || parameters.positional_only > parameters.positional
     {
@@ -55,7 +74,11 @@ fn verify_one(code: &Code, globals: usize, definitions: usize, codes: usize) -> 
         return fail(code.ops.len() - 1, "the end is reached");
     }
     for (instruction, op) in code.ops.iter().enumerate() {
-        let mut checks = Checks { code, globals, problem: None };
+        let mut checks = Checks {
+            code,
+            globals,
+            problem: None,
+        };
         op.visit(&mut checks);
         if let Some(problem) = checks.problem {
             return fail(instruction, problem);
@@ -89,7 +112,12 @@ fn verify_one(code: &Code, globals: usize, definitions: usize, codes: usize) -> 
             Callee::Function(number) => (*number as usize) < codes,
             Callee::Error(..) => true,
         };
-        let children = site.branches.iter().flatten().flatten().chain(&site.sequence);
+        let children = site
+            .branches
+            .iter()
+            .flatten()
+            .flatten()
+            .chain(&site.sequence);
         if !in_range || children.into_iter().any(|number| *number as usize >= codes) {
             return fail(0, "call site out of range");
         }
@@ -127,25 +155,43 @@ impl Visitor for Checks<'_> {
         self.check(operand.0 < self.code.registers, "register out of range");
     }
     fn Src(&mut self, operand: Src) {
-        self.check(operand == NO_SRC || operand.0 < self.code.registers, "register out of range");
+        self.check(
+            operand == NO_SRC || operand.0 < self.code.registers,
+            "register out of range",
+        );
     }
     fn Base(&mut self, operand: Base) {
         self.check(operand.0 <= self.code.registers, "register out of range");
     }
     fn Const(&mut self, operand: Const) {
-        self.check(operand == NO_CONST || operand.index() < self.code.constants.len(), "constant out of range");
+        self.check(
+            operand == NO_CONST || operand.index() < self.code.constants.len(),
+            "constant out of range",
+        );
     }
     fn Slot(&mut self, operand: Slot) {
-        self.check(operand.index() < self.globals, "module-level name out of range");
+        self.check(
+            operand.index() < self.globals,
+            "module-level name out of range",
+        );
     }
     fn Free(&mut self, operand: Free) {
-        self.check(operand.index() < self.code.captures.len(), "captured variable out of range");
+        self.check(
+            operand.index() < self.code.captures.len(),
+            "captured variable out of range",
+        );
     }
     fn Child(&mut self, operand: Child) {
-        self.check(operand.index() < self.code.children.len(), "function out of range");
+        self.check(
+            operand.index() < self.code.children.len(),
+            "function out of range",
+        );
     }
     fn Site(&mut self, operand: Site) {
-        self.check(operand.index() < self.code.sites.len(), "call site out of range");
+        self.check(
+            operand.index() < self.code.sites.len(),
+            "call site out of range",
+        );
     }
     fn Target(&mut self, operand: Target) {
         self.check(operand.index() < self.code.ops.len(), "target out of range");
