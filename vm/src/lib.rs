@@ -30,6 +30,9 @@
 #![allow(clippy::float_cmp, reason = "Python compares floats exactly")]
 
 pub mod bytecode;
+pub mod compile;
+pub mod definition;
+pub mod hir;
 pub mod limits;
 pub mod run;
 pub mod script;

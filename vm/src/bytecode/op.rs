@@ -194,6 +194,8 @@ ops! {
     /// `d = from s import name`
     ImportFrom "import_from" { d: Dst, s: Src, k: Const },
 
+    /// `d = name`: in the dict in register 0, then that in 1, then the built-ins if register 2 is true
+    LoadDynamic "load_dynamic" { d: Dst, k: Const },
     /// `d = script variable`: the current frame, then the shared map; else `NameError`
     LoadName "load_name" { d: Dst, k: Const },
     /// If a variable of this name is visible, `base` is its value and the next instruction is skipped.
