@@ -32,7 +32,11 @@
 pub mod bytecode;
 pub mod compile;
 pub mod definition;
+pub mod execution;
 pub mod hir;
+pub mod interface;
+pub mod json;
 pub mod limits;
+pub mod program;
 pub mod run;
 pub mod script;

@@ -216,6 +216,8 @@ ops! {
     Command "command" { few: Few, d: Dst, base: Base, s: Site },
     /// Call a function of the script with the arguments from `base` on.
     CallScript "call_script" { few: Few, d: Dst, base: Base, s: Site },
+    /// Run a part of the script in the same frame of variables.
+    RunPart "run_part" { d: Dst, s: Site },
     /// Raise the error of a site: an unknown command, one that does not compile, bad arguments.
     Fail "fail" { s: Site },
     /// A top-level statement begins.

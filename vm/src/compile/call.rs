@@ -83,7 +83,7 @@ impl<'t> Compiler<'t> {
         let mut few = 0_u8;
         for argument in self.expressions.nodes(arguments).to_vec() {
             let place = self.function().take()?;
-            self.into(argument, place)?;
+            self.value_into(argument, place)?;
             few += 1;
         }
         for keyword in self.expressions.nodes(keywords).to_vec() {
@@ -103,7 +103,7 @@ impl<'t> Compiler<'t> {
             }
             names.push(name);
             let place = self.function().take()?;
-            self.into(value, place)?;
+            self.value_into(value, place)?;
             few += 1;
         }
         self.function().release(mark);
@@ -173,7 +173,7 @@ impl<'t> Compiler<'t> {
                     let pair = self.function().take_many(2)?;
                     let k = self.function_text(name)?;
                     self.function().emit(Op::Load { d: Dst(pair), k });
-                    self.into(value, pair + 1)?;
+                    self.value_into(value, pair + 1)?;
                     self.function().emit(Op::BuildDict {
                         d: Dst(pair),
                         base: Base(pair),
@@ -260,7 +260,7 @@ impl<'t> Compiler<'t> {
         }
         let base = self.function().take_many(defaults.len())?;
         for (place, default) in defaults.iter().enumerate() {
-            self.into(*default, base + place as u16)?;
+            self.value_into(*default, base + place as u16)?;
         }
         let mut function = Function::new(name, Kind::Inner);
         function.code.parameters = self.signature(&all)?;

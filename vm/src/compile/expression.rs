@@ -177,7 +177,7 @@ impl Compiler<'_> {
     }
 
     /// The value of an expression in a given register.
-    pub(super) fn into(&mut self, node: NodeId, register: u16) -> Compiled<()> {
+    pub(super) fn value_into(&mut self, node: NodeId, register: u16) -> Compiled<()> {
         let found = self.value(node, Some(register))?;
         self.function().copy(register, found);
         Ok(())
@@ -322,7 +322,7 @@ impl Compiler<'_> {
         let mut left = left;
         for (place, (op, operand)) in ops.iter().zip(&operands).enumerate() {
             let right = self.function().take()?;
-            self.into(*operand, right)?;
+            self.value_into(*operand, right)?;
             self.function().emit(Op::Compare {
                 kind: compare(*op),
                 d: Dst(d),
@@ -386,7 +386,7 @@ impl Compiler<'_> {
                 let operands = expressions.nodes(operands);
                 let mut bound = None;
                 for (place, operand) in operands.iter().enumerate() {
-                    self.into(*operand, d)?;
+                    self.value_into(*operand, d)?;
                     if place == 0 {
                         bound = Some(self.function().bound.clone());
                     }
@@ -417,10 +417,10 @@ impl Compiler<'_> {
                 let d = self.wanted(want)?;
                 let (no, end) = (self.function().label(), self.function().label());
                 self.condition(test, false, no)?;
-                self.into(body, d)?;
+                self.value_into(body, d)?;
                 self.function().jump_to(end);
                 self.function().place(no);
-                self.into(otherwise, d)?;
+                self.value_into(otherwise, d)?;
                 self.function().place(end);
                 self.function().release(mark);
                 if want.is_none() {
@@ -453,7 +453,7 @@ impl Compiler<'_> {
                 for (place, part) in [lower, upper, step].into_iter().enumerate() {
                     let register = base + place as u16;
                     match part {
-                        Some(part) => self.into(part, register)?,
+                        Some(part) => self.value_into(part, register)?,
                         None => {
                             self.load(Constant::None, Some(register))?;
                         }
@@ -617,7 +617,7 @@ impl Compiler<'_> {
         if !starred && items.len() <= DISPLAY_MAX {
             let base = self.function().take_many(items.len())?;
             for (place, item) in items.iter().enumerate() {
-                self.into(*item, base + place as u16)?;
+                self.value_into(*item, base + place as u16)?;
             }
             self.function().release(mark);
             let d = self.wanted(want)?;
@@ -689,7 +689,7 @@ impl Compiler<'_> {
         if !unpacked && items.len() <= DISPLAY_MAX {
             let base = self.function().take_many(items.len())?;
             for (place, item) in items.iter().enumerate() {
-                self.into(*item, base + place as u16)?;
+                self.value_into(*item, base + place as u16)?;
             }
             self.function().release(mark);
             let d = self.wanted(want)?;

@@ -134,6 +134,12 @@ impl<'t> Function<'t> {
         self.offset = span.start;
     }
 
+    /// The place of the text that instructions belong to now.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        Span { start: self.offset, end: self.offset }
+    }
+
     /// The next instruction's number.
     #[must_use]
     pub fn here(&self) -> u32 {

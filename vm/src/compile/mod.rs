@@ -5,7 +5,10 @@ mod comprehension;
 mod expression;
 mod function;
 mod names;
+mod script;
 mod statement;
+
+pub use script::script;
 
 use std::collections::HashMap;
 
@@ -55,6 +58,34 @@ pub fn definition(name: &str, source: &str) -> Result<Code, DefinitionError> {
     verify::verify(&code, code.globals.len(), 0, 0).map_err(|error| {
         DefinitionError::at(source, Span::default(), format!("compiler fault: {error}"))
     })?;
+    Ok(code)
+}
+
+/// Compile an expression for `eval`: registers 0 to 2 hold its names (`LoadDynamic`).
+pub fn evaluation(text: &str) -> Result<Code, String> {
+    let mut expressions = Expressions::default();
+    let stripped = text.trim_start_matches([' ', '\t']);
+    let start = text.len() - stripped.len();
+    let parsed =
+        crate::script::expression::parse(&mut expressions, text, Span::new(start, text.len()))
+            .map_err(|error| error.to_string())?;
+    let mut compiler = Compiler::new(&expressions, World::Eval);
+    let mut function = Function::new("<string>", Kind::Inner);
+    let compiled = function.take_many(3).and_then(|_| {
+        compiler.functions.push(function);
+        let register = compiler.value(parsed.root, None)?;
+        compiler.function().emit(crate::bytecode::Op::Return {
+            s: crate::bytecode::operand::Src(register),
+        });
+        Ok(compiler.functions.pop())
+    });
+    let mut code = match compiled {
+        Ok(Some(function)) => function.finish().map_err(|problem| problem.message)?,
+        Ok(None) => return Err("no code".into()),
+        Err(problem) => return Err(problem.message),
+    };
+    code.seal();
+    verify::verify(&code, 0, 0, 0).map_err(|error| error.to_string())?;
     Ok(code)
 }
 

@@ -85,7 +85,7 @@ impl<'t> Compiler<'t> {
                 self.load(Constant::Builtin("AssertionError".into()), Some(base))?;
                 let few = match message {
                     Some(message) => {
-                        self.into(*message, base + 1)?;
+                        self.value_into(*message, base + 1)?;
                         1
                     }
                     None => 0,
@@ -156,7 +156,7 @@ impl<'t> Compiler<'t> {
             && let Meaning::Place(Place::Register(register)) =
                 self.meaning(self.expressions.name(name))?
         {
-            self.into(value, register)?;
+            self.value_into(value, register)?;
             self.function().set_bound(register);
             return Ok(());
         }

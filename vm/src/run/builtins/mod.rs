@@ -47,6 +47,8 @@
 
 pub mod arguments;
 mod attributes;
+mod bridge;
+mod connector;
 mod dict;
 mod functions;
 mod list;
@@ -54,6 +56,8 @@ mod text;
 
 pub use arguments::Args;
 pub use attributes::{attribute, find_method};
+pub use bridge::*;
+pub use connector::set_attribute;
 
 use super::context::{Context, TextBuilder};
 use super::fault::{Class, Fault};
@@ -390,6 +394,11 @@ pub fn type_def(kind: Type) -> &'static TypeDef {
         Type::Dict => &dict::TYPE,
         Type::Bool => &functions::BOOL,
         Type::Exception(_) => &functions::EXCEPTION,
+        Type::Executor => &connector::EXECUTOR,
+        Type::Connector => &connector::CONNECTOR,
+        Type::Handler => &connector::HANDLER,
+        Type::Request => &connector::REQUEST,
+        Type::Logger => &connector::LOGGER,
         _ => &NOTHING,
     }
 }
