@@ -368,7 +368,7 @@ fn machine<'a>(
         let form = parameters(&mut context, inputs.form)?;
         let body = arena.alloc(Bytes(arena.alloc_slice(inputs.body)?))?;
         let text = |text: &'static str| arena.alloc(Text::new(text));
-        let object = |object: Object<'a>| arena.alloc(object).map(|object| Value::Object(object));
+        let object = |object: Object<'a>| arena.alloc(object).map(Value::Object);
         let empty: &'a Dict<'a> = context.dict()?;
         let fixed = Fixed {
             properties: text("properties")?,

@@ -28,6 +28,10 @@
     reason = "values and argument lists are handles, passed like ints"
 )]
 #![allow(clippy::float_cmp, reason = "Python compares floats exactly")]
+#![allow(
+    clippy::single_match_else,
+    reason = "a match shows both outcomes side by side"
+)]
 
 pub mod bytecode;
 pub mod compile;

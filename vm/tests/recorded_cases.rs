@@ -32,38 +32,64 @@ fn check(case: &Value, status: u16, body: &str) -> Result<(), String> {
     }
     let answer: Value = serde_json::from_str(body).map_err(|error| format!("{error}: {body}"))?;
     if case["error_compare"] == "exact" && answer["error"] != case["expected_error"] {
-        return Err(format!("error {} instead of {}", answer["error"], case["expected_error"]));
+        return Err(format!(
+            "error {} instead of {}",
+            answer["error"], case["expected_error"]
+        ));
     }
     if !case["error_compare"].is_null() {
-        return if answer["success"] == false { Ok(()) } else { Err("it succeeded".into()) };
+        return if answer["success"] == false {
+            Ok(())
+        } else {
+            Err("it succeeded".into())
+        };
     }
     if !case["expected_result"].is_null() && !same(&answer["result"], &case["expected_result"]) {
-        return Err(format!("result {} instead of {}", answer["result"], case["expected_result"]));
+        return Err(format!(
+            "result {} instead of {}",
+            answer["result"], case["expected_result"]
+        ));
     }
-    for (name, value) in case["expected_variables_subset"].as_object().expect("an object") {
+    for (name, value) in case["expected_variables_subset"]
+        .as_object()
+        .expect("an object")
+    {
         if !same(&answer["variables"][name], value) {
-            return Err(format!("variable {name} is {} instead of {value}", answer["variables"][name]));
+            return Err(format!(
+                "variable {name} is {} instead of {value}",
+                answer["variables"][name]
+            ));
         }
     }
     if let Some(logs) = case["expected_logs"].as_array() {
         let found = answer["logs"].as_array().expect("a list");
         let same = found.len() == logs.len()
-            && found.iter().zip(logs).all(|(found, log)| found["command"] == log["command"] && found["success"] == log["success"]);
+            && found.iter().zip(logs).all(|(found, log)| {
+                found["command"] == log["command"] && found["success"] == log["success"]
+            });
         if !same {
-            return Err(format!("logs {} instead of {}", answer["logs"], case["expected_logs"]));
+            return Err(format!(
+                "logs {} instead of {}",
+                answer["logs"], case["expected_logs"]
+            ));
         }
     }
     Ok(())
 }
 
 fn cases() -> Vec<Value> {
-    let text = std::fs::read_to_string(root().join("tests/cases/language.json")).expect("the cases");
+    let text =
+        std::fs::read_to_string(root().join("tests/cases/language.json")).expect("the cases");
     let cases: Vec<Value> = serde_json::from_str(&text).expect("JSON");
     cases
         .into_iter()
         .filter(|case| {
             case["path"] == "/api/v1/execute"
-                && !case["tags"].as_array().expect("tags").iter().any(|tag| tag == "http_stub")
+                && !case["tags"]
+                    .as_array()
+                    .expect("tags")
+                    .iter()
+                    .any(|tag| tag == "http_stub")
         })
         .collect()
 }
@@ -85,10 +111,19 @@ fn run_all(units: u32) {
         };
         let (status, answer) = answer(&embedded, &body, &query_of(case), units);
         if let Err(difference) = check(case, status, &answer) {
-            failed.push(format!("{}: {difference}\n  {}", case["name"], case["script"]));
+            failed.push(format!(
+                "{}: {difference}\n  {}",
+                case["name"], case["script"]
+            ));
         }
     }
-    assert!(failed.is_empty(), "{} of {} differ:\n{}", failed.len(), cases.len(), failed.join("\n"));
+    assert!(
+        failed.is_empty(),
+        "{} of {} differ:\n{}",
+        failed.len(),
+        cases.len(),
+        failed.join("\n")
+    );
 }
 
 #[test]

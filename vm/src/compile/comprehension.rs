@@ -204,7 +204,7 @@ impl<'t> Compiler<'t> {
                     self.function().inner_places.push((name.to_owned(), place));
                 }
                 Node::Tuple(items) | Node::List(items) => {
-                    waiting.extend(self.expressions.nodes(items))
+                    waiting.extend(self.expressions.nodes(items));
                 }
                 Node::Starred(inner) => waiting.push(inner),
                 _ => {}

@@ -77,9 +77,8 @@ impl Compiler<'_> {
                 Ok(Meaning::Place(Place::Global(self.global(name)?)))
             }
             World::Script(functions) if outermost => Ok(Meaning::Script(functions.contains(&name))),
-            World::Script(_) => Ok(Meaning::Builtin),
             World::Eval if outermost => Ok(Meaning::Dynamic),
-            World::Eval => Ok(Meaning::Builtin),
+            World::Script(_) | World::Eval => Ok(Meaning::Builtin),
         }
     }
 
@@ -191,11 +190,8 @@ impl Compiler<'_> {
             match self.expressions.node(node) {
                 Node::Binary(_, left, _)
                 | Node::Attribute { value: left, .. }
-                | Node::Subscript { value: left, .. } => {
-                    steps.push(node);
-                    node = left;
-                }
-                Node::Compare { left, .. } => {
+                | Node::Subscript { value: left, .. }
+                | Node::Compare { left, .. } => {
                     steps.push(node);
                     node = left;
                 }
@@ -348,6 +344,7 @@ impl Compiler<'_> {
     }
 
     /// The value of what does not begin with another expression.
+    #[allow(clippy::too_many_lines, reason = "one arm a node")]
     fn leaf(&mut self, node: NodeId, want: Option<u16>) -> Compiled<u16> {
         let span = self.expressions.span(node);
         self.function().at(span);

@@ -101,7 +101,7 @@ enum Key {
     Builtin(Box<str>),
 }
 
-impl<'t> Function<'t> {
+impl Function<'_> {
     /// An empty function.
     #[must_use]
     pub fn new(name: &str, kind: Kind) -> Self {
@@ -137,7 +137,10 @@ impl<'t> Function<'t> {
     /// The place of the text that instructions belong to now.
     #[must_use]
     pub fn span(&self) -> Span {
-        Span { start: self.offset, end: self.offset }
+        Span {
+            start: self.offset,
+            end: self.offset,
+        }
     }
 
     /// The next instruction's number.

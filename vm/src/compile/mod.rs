@@ -136,7 +136,7 @@ fn module_code(name: &str, module: &Module) -> Result<Code, Problem> {
     function.nested.clone_from(&names.nested);
     compiler.functions.push(function);
     for name in &names.bound {
-        if compiler.functions[0].places.get(name).is_none() {
+        if !compiler.functions[0].places.contains_key(name) {
             compiler.global(name)?;
         }
     }

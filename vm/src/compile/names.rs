@@ -176,6 +176,7 @@ impl Names {
     }
 
     /// Names of an expression, from a list of nodes. Targets of comprehensions count as mentioned, not as bound.
+    #[allow(clippy::too_many_lines, reason = "one arm a node")]
     fn expression(&mut self, expressions: &Expressions, root: NodeId, target: bool) {
         let mut waiting = vec![(root, target)];
         while let Some((id, target)) = waiting.pop() {
@@ -225,7 +226,7 @@ impl Names {
                     waiting.extend([(test, false), (body, false), (otherwise, false)]);
                 }
                 Node::Subscript { value, index } => {
-                    waiting.extend([(value, false), (index, false)])
+                    waiting.extend([(value, false), (index, false)]);
                 }
                 Node::Slice { lower, upper, step } => {
                     waiting.extend(

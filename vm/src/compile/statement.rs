@@ -38,7 +38,7 @@ impl<'t> Compiler<'t> {
             StatementKind::Augment(target, op, value) => self.augment(*target, *op, *value)?,
             StatementKind::If(arms, otherwise) => self.branch(arms, otherwise)?,
             StatementKind::While(test, body, otherwise) => {
-                self.repeat_while(*test, body, otherwise)?
+                self.repeat_while(*test, body, otherwise)?;
             }
             StatementKind::For(target, iterable, body, otherwise) => {
                 self.repeat_for(*target, *iterable, body, otherwise)?;
@@ -47,7 +47,7 @@ impl<'t> Compiler<'t> {
             StatementKind::Raise(exception, cause) => self.raise(*exception, *cause, statement)?,
             StatementKind::Return(value) => {
                 if self.function().kind == Kind::Module {
-                    return self.refuse(statement, "syntax error: 'return' outside function");
+                    return Self::refuse(statement, "syntax error: 'return' outside function");
                 }
                 let register = match value {
                     Some(value) => self.value(*value, None)?,
@@ -131,7 +131,7 @@ impl<'t> Compiler<'t> {
         Ok(())
     }
 
-    fn refuse<T>(&self, statement: &Statement, message: &str) -> Compiled<T> {
+    fn refuse<T>(statement: &Statement, message: &str) -> Compiled<T> {
         Err(Problem {
             span: statement.span,
             message: message.into(),
@@ -485,7 +485,7 @@ impl<'t> Compiler<'t> {
             } else {
                 "'continue' not properly in loop"
             };
-            return self.refuse(statement, &format!("syntax error: {word}"));
+            return Self::refuse(statement, &format!("syntax error: {word}"));
         };
         let Exit::Loop { after, next } = self.function().exits[depth].clone() else {
             return Ok(());
@@ -540,7 +540,7 @@ impl<'t> Compiler<'t> {
                     self.function().emit(Op::Reraise { s: Src(register) });
                     Ok(())
                 }
-                None => self.refuse(
+                None => Self::refuse(
                     statement,
                     "'raise' without an exception is supported inside 'except' only",
                 ),

@@ -126,7 +126,7 @@ impl Lowering<'_> {
                 for clause in &branch.elif_else_clauses {
                     match &clause.test {
                         Some(test) => {
-                            arms.push((self.expression(test)?, self.block(&clause.body)?))
+                            arms.push((self.expression(test)?, self.block(&clause.body)?));
                         }
                         None => otherwise = self.block(&clause.body)?,
                     }
@@ -382,6 +382,7 @@ impl Lowering<'_> {
         Ok(self.expressions.push_list(&nodes))
     }
 
+    #[allow(clippy::too_many_lines, reason = "one arm a node")]
     fn expression(&mut self, expression: &py::Expr) -> Lowered<NodeId> {
         let span = span_of(expression.range());
         let node = match expression {
@@ -614,11 +615,11 @@ impl Lowering<'_> {
 
     fn format_string(&mut self, literal: &py::ExprFString, span: Span) -> Lowered<Node> {
         let mut parts = Vec::new();
-        for part in literal.value.iter() {
+        for part in &literal.value {
             match part {
                 py::FStringPart::Literal(text) => self.plain_part(&mut parts, &text.value, span),
                 py::FStringPart::FString(format) => {
-                    for element in format.elements.iter() {
+                    for element in &format.elements {
                         self.format_element(&mut parts, element, span)?;
                     }
                 }
@@ -642,7 +643,7 @@ impl Lowering<'_> {
     ) -> Lowered<()> {
         match element {
             py::InterpolatedStringElement::Literal(text) => {
-                self.plain_part(parts, &text.value, span)
+                self.plain_part(parts, &text.value, span);
             }
             py::InterpolatedStringElement::Interpolation(value) => {
                 let inner = self.expression(&value.expression)?;

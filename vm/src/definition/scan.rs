@@ -9,6 +9,7 @@ use crate::limits::{DEFINITION_BYTES_MAX, DEFINITION_NESTING_MAX};
 use crate::script::span::Span;
 
 /// Refuse a text that is too long or nests too deep.
+#[allow(clippy::too_many_lines, reason = "one arm a byte")]
 pub fn check(source: &str) -> Result<(), DefinitionError> {
     if source.len() > DEFINITION_BYTES_MAX {
         let message = format!(

@@ -18,7 +18,12 @@ pub fn command_file(text: &str) -> (String, String) {
     let (block, code) = text.split_once("\n# ///\n").expect("a block");
     let items: Vec<String> = block
         .lines()
-        .filter_map(|line| line.split_once("item = \"")?.1.split_once('"').map(|(name, _)| format!("{{\"item\": \"{name}\"}}")))
+        .filter_map(|line| {
+            line.split_once("item = \"")?
+                .1
+                .split_once('"')
+                .map(|(name, _)| format!("{{\"item\": \"{name}\"}}"))
+        })
         .collect();
     (code.to_owned(), format!("[{}]", items.join(", ")))
 }
@@ -36,9 +41,16 @@ impl Embedded {
             if path.extension().is_none_or(|extension| extension != "py") {
                 continue;
             }
-            let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+            let name = path
+                .file_stem()
+                .and_then(|name| name.to_str())
+                .expect("a name")
+                .to_owned();
             let (code, interface) = command_file(&std::fs::read_to_string(&path).expect("a file"));
-            commands.insert(name.clone(), Arc::new(Definition::new(&name, &code, &interface)));
+            commands.insert(
+                name.clone(),
+                Arc::new(Definition::new(&name, &code, &interface)),
+            );
         }
         Self { commands }
     }

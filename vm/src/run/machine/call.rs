@@ -341,9 +341,12 @@ impl<'a> Machine<'a> {
             return Err(self.too_many(function, count));
         }
         let required = positional - usize::from(parameters.defaults);
-        for place in required..positional {
-            if placed[place].is_unset() {
-                placed[place] = function.defaults[place - required];
+        for (value, default) in placed[required..positional]
+            .iter_mut()
+            .zip(function.defaults)
+        {
+            if value.is_unset() {
+                *value = *default;
             }
         }
         let mut default = usize::from(parameters.defaults);

@@ -924,8 +924,8 @@ impl<'a> Machine<'a> {
             return Err(self.context.raise(Class::ValueError, text));
         }
         let items = items.items();
-        for place in 0..count {
-            self.stack[first + place] = items[place].get();
+        for (place, item) in items.iter().take(count).enumerate() {
+            self.stack[first + place] = item.get();
         }
         if let Some(after) = after {
             let rest: Vec<Value<'a>> = items[count..found - after].iter().map(Cell::get).collect();

@@ -27,13 +27,10 @@ impl<'a> Machine<'a> {
         };
         let globals = given.get(1).copied().unwrap_or(Value::None);
         let locals = given.get(2).copied().unwrap_or(globals);
-        let globals = match globals {
-            Value::Dict(dict) => dict,
-            _ => {
-                return Err(self
-                    .context
-                    .raise(Class::TypeError, "eval() must be given a dict of globals"));
-            }
+        let Value::Dict(globals) = globals else {
+            return Err(self
+                .context
+                .raise(Class::TypeError, "eval() must be given a dict of globals"));
         };
         let locals = match locals {
             Value::Dict(dict) => dict,

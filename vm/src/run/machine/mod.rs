@@ -175,9 +175,8 @@ impl<'a> Machine<'a> {
             return Ok(known);
         }
         let definition: &'a crate::program::Definition = &self.program.definitions[number];
-        let code = match &definition.code {
-            Ok(code) => code,
-            Err(_) => return Err(Fault::Internal("a definition without code was called")),
+        let Ok(code) = &definition.code else {
+            return Err(Fault::Internal("a definition without code was called"));
         };
         let loaded = Loaded::new(&mut self.context, code, &code.globals)?;
         let arena = self.context.arena();

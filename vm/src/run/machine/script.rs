@@ -70,13 +70,13 @@ impl<'a> Machine<'a> {
             return Ok(found);
         }
         if !text.as_str().is_empty() && text.as_str().chars().all(crate::run::unicode::is_digit) {
-            return self.to_int(value);
+            return self.int_of(value);
         }
         Ok(value)
     }
 
     /// `int(value)`
-    pub(super) fn to_int(&mut self, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
+    pub(super) fn int_of(&mut self, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
         match type_def(Type::Int).construct.map(|native| native.run) {
             Some(Run::Plain(run)) => run(
                 &mut self.context,
@@ -92,7 +92,7 @@ impl<'a> Machine<'a> {
 
     /// A bound of a loop: an int within 64 bits.
     pub(super) fn bound(&mut self, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
-        match self.to_int(value)? {
+        match self.int_of(value)? {
             Value::Int(number) => Ok(Value::Int(number)),
             _ => Err(self.context.raise(
                 Class::OverflowError,
