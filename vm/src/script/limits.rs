@@ -11,7 +11,7 @@ pub const BRACKETS_MAX: usize = 200;
 /// Native calls of the expression parser upon itself. 200 brackets with operators of three kinds before each of them fit.
 /// A call takes at most 3.4 KB of stack in a debug build (`tests::nesting_fits_a_small_stack` runs it on 2 MiB).
 /// What needs more fails as an over-deep expression does in Python: its text is stored.
-pub const NESTING_MAX: u32 = 450;
+pub const NESTING_MAX: u32 = 400;
 
 /// Height of an expression's tree. `a + a + …` and `a.b.c…` grow it without nesting; Python 3.11 gives up at 2,990 of them.
 /// Only the left-most branch of a node can be that high: all others are bounded by [`NESTING_MAX`].

@@ -22,7 +22,14 @@ pub mod source;
 pub mod span;
 pub mod template;
 pub mod tree;
-
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod line_tests;
+#[cfg(test)]
+mod parser_tests;
+#[cfg(test)]
+mod property_tests;
 
 pub use expression::{Expression, Expressions, SyntaxError};
 pub use parser::{ScriptError, parse, parse_leniently};

@@ -225,7 +225,7 @@ impl<'a> Parser<'a> {
         }
         match self.script.arguments[first_argument as usize].value {
             ArgumentValue::Text { text, .. } => ReturnValue::Expression(self.evaluation(text)),
-            ArgumentValue::Integer(_) | ArgumentValue::Float(_) => ReturnValue::Number(ArgumentId(first_argument)),
+            ArgumentValue::Integer(_) | ArgumentValue::Float(_) => ReturnValue::Number(ArgumentId::new(first_argument as usize)),
         }
     }
 
@@ -369,7 +369,7 @@ impl<'a> Parser<'a> {
         if arguments == 0 && empty == 1 {
             self.script.remarks.pop(); // `f()` has no argument, not an empty one
         }
-        let end = (list.end + 1).min(span.end);
+        let end = behind(self.text, list);
         let callee = match name.of(self.text) {
             "startLoop" => Callee::Loop,
             "return" => Callee::Return,
@@ -414,8 +414,7 @@ impl<'a> Parser<'a> {
                 let (name, list) = split_call(self.text, text);
                 if let Some(&function) = self.script.function_names.get(name.of(self.text)) {
                     argument = list;
-                    let behind = Span { start: (list.end + 1).min(text.end), end: text.end };
-                    let dropped = strip(self.text, behind);
+                    let dropped = strip(self.text, Span { start: behind(self.text, list), end: text.end });
                     let right = RightSide::FunctionCall { function, argument: id, dropped };
                     self.script.statements[index].kind = StatementKind::Assign { target, right };
                 }
@@ -466,6 +465,11 @@ enum Resolution {
     /// Those of `if` are not.
     Nothing,
     Arguments,
+}
+
+/// Where the rest of a line begins behind an argument list and its `)`, if it has one.
+fn behind(text: &str, list: Span) -> u32 {
+    list.end + u32::from(text.as_bytes().get(list.end as usize) == Some(&b')'))
 }
 
 /// For each line the first one behind it at which more braces were closed than opened since: one pass with a stack.

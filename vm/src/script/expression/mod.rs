@@ -20,6 +20,8 @@ mod parser;
 pub mod print;
 mod strings;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use super::number::Integer;
