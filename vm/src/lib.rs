@@ -1,2 +1,4 @@
-//! x
+//! AVAP scripts and command definitions.
+
+pub mod check;
 pub mod script;

@@ -61,7 +61,7 @@ proptest! {
         let mut expressions = Expressions::default();
         match parse_expression(&mut expressions, &text, Span::new(0, text.len())) {
             Ok(parsed) => {
-                for id in expressions.ids_since(0, parsed.root) {
+                for id in expressions.ids(parsed) {
                     check_inside(&text, expressions.span(id));
                 }
             }

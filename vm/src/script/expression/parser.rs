@@ -30,7 +30,7 @@ pub fn parse(into: &mut Expressions, text: &str, span: Span) -> Result<Expressio
     parser.step(u64::from(span.end - span.start));
     let root = parser.whole();
     match root {
-        Ok(root) => Ok(Expression { root }),
+        Ok(root) => Ok(Expression { root, first: NodeId(marks.0[0] as u32) }),
         Err(error) => {
             marks.restore(into);
             Err(error)

@@ -158,5 +158,5 @@ fn several_expressions_share_their_vectors() {
     assert_eq!(print(&expressions, first.root), "(+ a 1)");
     assert_eq!(print(&expressions, second.root), "(list c)");
     assert_eq!(expressions.span(second.root), Span::new(14, 17));
-    assert_eq!(expressions.ids_since(nodes, second.root).count(), 2);
+    assert_eq!(expressions.ids(second).count(), 2);
 }
