@@ -4,7 +4,9 @@ use super::{Checker, Code};
 use crate::script::Span;
 use crate::script::expression::{Expressions, Node, parse};
 use crate::script::template::{is_template, placeholders};
-use crate::script::tree::{Argument, ArgumentValue, CallId, Callee, EvaluationId, RemarkKind, TextForm};
+use crate::script::tree::{
+    Argument, ArgumentValue, CallId, Callee, EvaluationId, RemarkKind, TextForm,
+};
 
 /// The commands that fill templates in.
 const EXPANDING: [&str; 2] = ["AddvariableToJSON", "encodeMD5"];
@@ -19,13 +21,19 @@ impl Checker<'_> {
         let arguments = self.script.arguments(id).to_vec();
         for (index, argument) in arguments.iter().enumerate() {
             let content = self.text(argument.span);
-            let ArgumentValue::Text { text, quoted, form } = argument.value else { continue };
+            let ArgumentValue::Text { text, quoted, form } = argument.value else {
+                continue;
+            };
             if index + 1 == arguments.len() {
                 self.unclosed_quote(argument.span);
             }
             let brackets = balance(content, b"[{", b"]}");
             let ticks = content.matches('`').count() % 2;
-            if !quoted && (brackets > 0 || ticks == 1) && !open_bracket && index + 1 < arguments.len() {
+            if !quoted
+                && (brackets > 0 || ticks == 1)
+                && !open_bracket
+                && index + 1 < arguments.len()
+            {
                 open_bracket = true;
                 if !(is_if && index == 2) {
                     self.report(
@@ -75,7 +83,10 @@ impl Checker<'_> {
             let start = piece.start + at as u32;
             self.report(
                 Code::UnclosedQuote,
-                Span { start, end: piece.end },
+                Span {
+                    start,
+                    end: piece.end,
+                },
                 "this quote has no partner: the commas behind it separate nothing",
                 "put the whole text in quotes of the other kind: \"don't\"",
             );
@@ -83,7 +94,12 @@ impl Checker<'_> {
     }
 
     fn resolution(
-        &mut self, call: CallId, argument: &Argument, quoted: bool, form: TextForm, in_brackets: bool,
+        &mut self,
+        call: CallId,
+        argument: &Argument,
+        quoted: bool,
+        form: TextForm,
+        in_brackets: bool,
     ) {
         match form {
             TextForm::Nested(inner) if !in_brackets => self.nested_call(argument, quoted, inner),
@@ -109,7 +125,11 @@ impl Checker<'_> {
             let constant = expressions.ids(parsed).all(|id| {
                 matches!(
                     expressions.node(id),
-                    Node::Integer(_) | Node::BigInteger(_) | Node::Float(_) | Node::Binary(..) | Node::Unary(..)
+                    Node::Integer(_)
+                        | Node::BigInteger(_)
+                        | Node::Float(_)
+                        | Node::Binary(..)
+                        | Node::Unary(..)
                 )
             });
             if constant {
@@ -145,22 +165,31 @@ impl Checker<'_> {
     /// `row["id"]`, `a == b`: expressions without one of the five operators.
     fn not_evaluated(&mut self, call: CallId, piece: Span, form: TextForm) {
         let content = self.text(piece);
-        if !content.contains(['[', '<', '>']) && !content.contains(" in ") && !content.contains('.') {
+        if !content.contains(['[', '<', '>']) && !content.contains(" in ") && !content.contains('.')
+        {
             return;
         }
         let source = self.script.source().text();
         let mut expressions = Expressions::default();
-        let Ok(parsed) = parse(&mut expressions, source, piece) else { return };
+        let Ok(parsed) = parse(&mut expressions, source, piece) else {
+            return;
+        };
         let telling = matches!(
             expressions.node(parsed.root),
             Node::Subscript { .. } | Node::Attribute { .. } | Node::Compare { .. } | Node::List(_)
         );
         let callee = self.script.call(call).callee;
-        if telling && !(callee == Callee::Return || matches!(form, TextForm::Quoted(_)) && callee != Callee::Command) {
+        if telling
+            && !(callee == Callee::Return
+                || matches!(form, TextForm::Quoted(_)) && callee != Callee::Command)
+        {
             self.report(
                 Code::NotEvaluated,
                 piece,
-                format!("without `+ - * / %` it is the text `{}`, not its value", self.shown(piece)),
+                format!(
+                    "without `+ - * / %` it is the text `{}`, not its value",
+                    self.shown(piece)
+                ),
                 "assign it first: `value = …`, then pass `value`",
             );
         }
@@ -168,7 +197,10 @@ impl Checker<'_> {
 
     /// `${name}` where nothing fills it in.
     fn template(&mut self, piece: Span, text: Span, command: &str) {
-        if placeholders(self.script.source().text(), text).next().is_none() {
+        if placeholders(self.script.source().text(), text)
+            .next()
+            .is_none()
+        {
             return;
         }
         let in_backticks = is_template(self.text(text));

@@ -23,23 +23,32 @@ impl Checker<'_> {
                 StatementKind::Assign { target, right } => {
                     let right_text = match right {
                         RightSide::Expression(id) => self.script.evaluation(id).text,
-                        RightSide::FunctionCall { .. } => Span { start: target.end, end: target.end },
+                        RightSide::FunctionCall { .. } => statement.span,
                     };
                     if self.target(target, right_text, statement.span) {
                         continue;
                     }
                     match right {
                         RightSide::Expression(id) => self.right_side(id),
-                        RightSide::FunctionCall { function, argument, dropped } => {
+                        RightSide::FunctionCall {
+                            function,
+                            argument,
+                            dropped,
+                        } => {
                             self.function_call(function, argument, dropped);
                         }
                     }
                 }
-                StatementKind::Call { call, target: Some(target) } => {
+                StatementKind::Call {
+                    call,
+                    target: Some(target),
+                } => {
                     let right = self.script.call(call).span;
                     self.target(target, right, statement.span);
                 }
-                StatementKind::Return { value: ReturnValue::Expression(id) } => self.expression(id, Builtins::Return),
+                StatementKind::Return {
+                    value: ReturnValue::Expression(id),
+                } => self.expression(id, Builtins::Return),
                 _ => {}
             }
         }
@@ -63,24 +72,52 @@ impl Checker<'_> {
             return true;
         }
         if name.is_empty() {
-            self.report(Code::OddName, line, "the variable has an empty name", "write a name in front of the `=`");
+            self.report(
+                Code::OddName,
+                line,
+                "the variable has an empty name",
+                "write a name in front of the `=`",
+            );
         } else if right.is_empty() && !self.text(line).ends_with(')') {
-            self.report(Code::EmptyRightSide, line, format!("an empty text is stored in `{}`", shorten(name)), "write `\"\"`");
+            self.report(
+                Code::EmptyRightSide,
+                line,
+                format!("an empty text is stored in `{}`", shorten(name)),
+                "write `\"\"`",
+            );
             return true;
         } else if self.text(right).starts_with('=') {
             self.report(
                 Code::ComparisonLine,
                 line,
-                format!("the text `{}` is stored in `{}`", self.shown(right), shorten(name)),
-                format!("compare with `if({}, …, ==)`, or keep the result: `same = {} =…`", shorten(name), shorten(name)),
+                format!(
+                    "the text `{}` is stored in `{}`",
+                    self.shown(right),
+                    shorten(name)
+                ),
+                format!(
+                    "compare with `if({}, …, ==)`, or keep the result: `same = {} =…`",
+                    shorten(name),
+                    shorten(name)
+                ),
             );
             return true;
-        } else if let Some(operator) = name.chars().last().filter(|last| "+-*/%|&^<>!".contains(*last)) {
-            let plain = name.trim_end_matches(|last: char| "+-*/%|&^<>!".contains(last)).trim_end();
+        } else if let Some(operator) = name
+            .chars()
+            .last()
+            .filter(|last| "+-*/%|&^<>!".contains(*last))
+        {
+            let plain = name
+                .trim_end_matches(|last: char| "+-*/%|&^<>!".contains(last))
+                .trim_end();
             self.report(
                 Code::CompoundAssignment,
                 target,
-                format!("a variable called `{}` is made; `{}` stays as it is", shorten(name), shorten(plain)),
+                format!(
+                    "a variable called `{}` is made; `{}` stays as it is",
+                    shorten(name),
+                    shorten(plain)
+                ),
                 format!("write `{0} = {0} {operator} …`", shorten(plain)),
             );
         } else if name.contains(['[', ']', '.']) {
@@ -94,7 +131,10 @@ impl Checker<'_> {
             self.report(
                 Code::OddName,
                 target,
-                format!("the variable is called `{}`: commands find it, expressions cannot say it", shorten(name)),
+                format!(
+                    "the variable is called `{}`: commands find it, expressions cannot say it",
+                    shorten(name)
+                ),
                 "names of letters, digits and `_` work everywhere",
             );
         }
@@ -118,7 +158,11 @@ impl Checker<'_> {
                 return;
             }
         }
-        if failed && let Some((target, _)) = text.split_once('=').filter(|(target, _)| is_identifier(target.trim())) {
+        if failed
+            && let Some((target, _)) = text
+                .split_once('=')
+                .filter(|(target, _)| is_identifier(target.trim()))
+        {
             self.report(
                 Code::ChainedAssignment,
                 span,
@@ -127,12 +171,22 @@ impl Checker<'_> {
             );
             return;
         }
-        if failed && let Some((value, _)) = text.split_once("//").filter(|(value, _)| !value.contains(['"', '\''])) {
+        if failed
+            && let Some((value, _)) = text
+                .split_once("//")
+                .filter(|(value, _)| !value.contains(['"', '\'']))
+        {
             self.report(
                 Code::CommentAfterAssignment,
                 span,
-                format!("`//` divides here: the text `{}` is stored, comment included", shorten(text)),
-                format!("put the comment on a line of its own, above `… = {}`", shorten(value.trim())),
+                format!(
+                    "`//` divides here: the text `{}` is stored, comment included",
+                    shorten(text)
+                ),
+                format!(
+                    "put the comment on a line of its own, above `… = {}`",
+                    shorten(value.trim())
+                ),
             );
             return;
         }
@@ -146,15 +200,26 @@ impl Checker<'_> {
         if let Err(error) = &evaluation.parsed
             && !span.is_empty()
         {
-            let happens = format!("`{}` is one argument, and no expression ({error}): the request fails", self.shown(span));
-            self.report(Code::FunctionInExpression, span, happens, format!("call `{name}` alone: `part = {name}(…)`"));
+            let happens = format!(
+                "`{}` is one argument, and no expression ({error}): the request fails",
+                self.shown(span)
+            );
+            self.report(
+                Code::FunctionInExpression,
+                span,
+                happens,
+                format!("call `{name}` alone: `part = {name}(…)`"),
+            );
             return;
         }
         if !dropped.is_empty() && !self.text(dropped).starts_with("//") {
             self.report(
                 Code::DroppedAfterFunction,
                 dropped,
-                format!("the value is that of `{name}(…)`; `{}` is dropped", self.shown(dropped)),
+                format!(
+                    "the value is that of `{name}(…)`; `{}` is dropped",
+                    self.shown(dropped)
+                ),
                 format!("two lines: `part = {name}(…)`, then the expression with `part`"),
             );
         }
@@ -165,7 +230,10 @@ impl Checker<'_> {
             self.report(
                 Code::FunctionGetsOneArgument,
                 span,
-                format!("with an operator in the call all of `{}` is one argument, a list", self.shown(span)),
+                format!(
+                    "with an operator in the call all of `{}` is one argument, a list",
+                    self.shown(span)
+                ),
                 "compute the arguments on lines of their own, then pass variables",
             );
         }

@@ -44,7 +44,11 @@ impl<'a> Checker<'a> {
                     "close the loop first, or open an `if`",
                 ),
                 RemarkKind::OtherClose => {
-                    let other = if self.text(span).starts_with("endLoop") { "end()" } else { "endLoop()" };
+                    let other = if self.text(span).starts_with("endLoop") {
+                        "end()"
+                    } else {
+                        "endLoop()"
+                    };
                     self.report(
                         Code::OtherEnd,
                         span,
@@ -73,8 +77,10 @@ impl<'a> Checker<'a> {
     fn ends_after_exceptions(&mut self) {
         let source = self.script.source();
         let remarks = self.script.remarks().iter();
-        let extra: BTreeSet<Span> =
-            remarks.filter(|one| one.kind == RemarkKind::CloseWithoutBlock).map(|one| one.span).collect();
+        let extra: BTreeSet<Span> = remarks
+            .filter(|one| one.kind == RemarkKind::CloseWithoutBlock)
+            .map(|one| one.span)
+            .collect();
         let Some(last) = extra.last() else { return };
         let mut after_exception = false;
         for index in 0..=source.line_of(last.start) {
@@ -87,7 +93,12 @@ impl<'a> Checker<'a> {
                     } else {
                         "`try` opens no block: this closes the block around it"
                     };
-                    self.report(Code::EndAfterException, line, happens, "leave it out: `exception(…)` ends the try");
+                    self.report(
+                        Code::EndAfterException,
+                        line,
+                        happens,
+                        "leave it out: `exception(…)` ends the try",
+                    );
                 }
                 _ => {}
             }
@@ -98,7 +109,11 @@ impl<'a> Checker<'a> {
     /// try and exception at the top level, in blocks and in functions.
     fn tries(&mut self) {
         let mut open: Vec<Span> = Vec::new();
-        let top: Vec<Statement> = self.script.block(self.script.root()).map(|(_, &statement)| statement).collect();
+        let top: Vec<Statement> = self
+            .script
+            .block(self.script.root())
+            .map(|(_, &statement)| statement)
+            .collect();
         for statement in top {
             match self.command_name(&statement) {
                 Some("try") => open.push(statement.span),
@@ -110,7 +125,12 @@ impl<'a> Checker<'a> {
                 ),
                 Some(_) | None => {}
             }
-            if let StatementKind::If { when_true, when_false, .. } = statement.kind {
+            if let StatementKind::If {
+                when_true,
+                when_false,
+                ..
+            } = statement.kind
+            {
                 self.tries_in_block(when_true);
                 self.tries_in_block(when_false);
             } else if let StatementKind::Loop { body, .. } = statement.kind {
@@ -125,7 +145,11 @@ impl<'a> Checker<'a> {
                 "put `exception(error)` behind what may fail",
             );
         }
-        let bodies: Vec<BlockId> = self.script.functions().map(|(_, function)| function.body).collect();
+        let bodies: Vec<BlockId> = self
+            .script
+            .functions()
+            .map(|(_, function)| function.body)
+            .collect();
         for body in bodies {
             self.tries_in_block(body);
         }
@@ -134,14 +158,24 @@ impl<'a> Checker<'a> {
     fn tries_in_block(&mut self, block: BlockId) {
         let mut open = vec![block];
         while let Some(block) = open.pop() {
-            let statements: Vec<Statement> = self.script.block(block).map(|(_, &statement)| statement).collect();
+            let statements: Vec<Statement> = self
+                .script
+                .block(block)
+                .map(|(_, &statement)| statement)
+                .collect();
             for statement in statements {
                 match statement.kind {
-                    StatementKind::If { when_true, when_false, .. } => open.extend([when_true, when_false]),
+                    StatementKind::If {
+                        when_true,
+                        when_false,
+                        ..
+                    } => open.extend([when_true, when_false]),
                     StatementKind::Loop { body, .. } => open.push(body),
                     _ => {}
                 }
-                let Some(name @ ("try" | "exception")) = self.command_name(&statement) else { continue };
+                let Some(name @ ("try" | "exception")) = self.command_name(&statement) else {
+                    continue;
+                };
                 let happens = if name == "try" {
                     "an error in here ends the whole block, not just the statement that fails"
                 } else {

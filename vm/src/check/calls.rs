@@ -21,7 +21,11 @@ impl Checker<'_> {
                 }
                 StatementKind::Loop { call, body } => {
                     self.behind(call, statement.span);
-                    self.loop_call(call, statement.span, self.script.block(body).next().is_none());
+                    self.loop_call(
+                        call,
+                        statement.span,
+                        self.script.block(body).next().is_none(),
+                    );
                 }
                 StatementKind::Call { call, target } => {
                     self.behind(call, statement.span);
@@ -38,7 +42,10 @@ impl Checker<'_> {
     /// What is on the line behind a call's last `)`.
     fn behind(&mut self, call: CallId, line: Span) {
         let span = self.script.call(call).span;
-        let rest = self.script.strip(Span { start: span.end, end: line.end });
+        let rest = self.script.strip(Span {
+            start: span.end,
+            end: line.end,
+        });
         let list = self.script.call(call).list;
         if span.end == list.end && !self.text(line).contains(')') {
             self.report(
@@ -47,6 +54,7 @@ impl Checker<'_> {
                 "without a `)` the last character of the line is taken for it",
                 "close the call on this line",
             );
+            return;
         }
         let text = self.text(rest);
         if !rest.is_empty() && !text.starts_with("//") && text != ";" && text != "{" {
@@ -63,7 +71,10 @@ impl Checker<'_> {
             let start = list.start + at as u32;
             self.report(
                 Code::TextAfterCall,
-                Span { start, end: list.end },
+                Span {
+                    start,
+                    end: list.end,
+                },
                 "the call lasts to the last `)` of the line: the note is part of its arguments",
                 "put notes with parentheses on a line of their own",
             );
@@ -79,11 +90,19 @@ impl Checker<'_> {
                 let wanted = self.script.function(function).parameters.len();
                 let given = self.script.arguments(id).len();
                 if given != wanted {
-                    let code = if given > wanted { Code::TooManyArguments } else { Code::TooFewArguments };
-                    let happens = if given > wanted {
-                        format!("`{name}` has {wanted} parameters and gets {given} arguments: the rest is ignored")
+                    let code = if given > wanted {
+                        Code::TooManyArguments
                     } else {
-                        format!("`{name}` has {wanted} parameters and gets {given} arguments: the others stay unbound")
+                        Code::TooFewArguments
+                    };
+                    let happens = if given > wanted {
+                        format!(
+                            "`{name}` has {wanted} parameters and gets {given} arguments: the rest is ignored"
+                        )
+                    } else {
+                        format!(
+                            "`{name}` has {wanted} parameters and gets {given} arguments: the others stay unbound"
+                        )
                     };
                     self.report(code, call.span, happens, format!("give it {wanted}"));
                 }
@@ -97,37 +116,71 @@ impl Checker<'_> {
     fn argument_count(&mut self, id: CallId) {
         let call = *self.script.call(id);
         let name = self.text(call.name);
-        let Some(items) = self.catalog.interface(name) else { return };
+        let Some(items) = self.catalog.interface(name) else {
+            return;
+        };
         let given = self.script.arguments(id).len();
         if given > items.len() {
-            let happens = format!("`{name}` has {} arguments and gets {given}: the rest is ignored", items.len());
+            let happens = format!(
+                "`{name}` has {} arguments and gets {given}: the rest is ignored",
+                items.len()
+            );
             let last = self.script.arguments(id)[items.len()].span;
-            let meant = if items.is_empty() { "leave them out".into() } else { format!("{name}({})", items.join(", ")) };
+            let meant = if items.is_empty() {
+                "leave them out".into()
+            } else {
+                format!("{name}({})", items.join(", "))
+            };
             self.report(Code::TooManyArguments, last, happens, meant);
         } else if given < items.len() && name != "exception" {
             let missing = items[given..].join(", ");
-            let happens = format!("`{name}` gets {given} of its {} arguments; missing: {missing}", items.len());
-            let meant = format!("{name}({}); write `\"\"` for one that is to be empty", items.join(", "));
+            let happens = format!(
+                "`{name}` gets {given} of its {} arguments; missing: {missing}",
+                items.len()
+            );
+            let meant = format!(
+                "{name}({}); write `\"\"` for one that is to be empty",
+                items.join(", ")
+            );
             self.report(Code::TooFewArguments, call.span, happens, meant);
         }
     }
 
     pub(super) fn no_such_construct(&mut self, name: &str, span: Span) {
         let meant = match name {
-            "elseif" | "elif" => "put a second `if(…)` with its own `end()` between `else()` and `end()`",
+            "elseif" | "elif" => {
+                "put a second `if(…)` with its own `end()` between `else()` and `end()`"
+            }
             "endif" => "write `end()`",
             "while" => "there is only the counting loop: `startLoop(i, 1, n)` … `endLoop()`",
-            "for" | "foreach" => "write `startLoop(i, 0, last)` … `endLoop()` and `itemFromList(list, i, item)`",
+            "for" | "foreach" => {
+                "write `startLoop(i, 0, last)` … `endLoop()` and `itemFromList(list, i, item)`"
+            }
             _ => "write `if(a, b, =)` … `else()` … `end()`",
         };
-        self.report(Code::NoSuchConstruct, span, format!("there is no `{name}`: the request fails here"), meant);
+        self.report(
+            Code::NoSuchConstruct,
+            span,
+            format!("there is no `{name}`: the request fails here"),
+            meant,
+        );
     }
 
     fn unknown_command(&mut self, name: &str, span: Span, target: Option<Span>) {
-        if target.is_some() && (!is_identifier(name) || matches!(name, "len" | "str" | "int" | "float")) {
+        if target.is_some()
+            && (!is_identifier(name) || matches!(name, "len" | "str" | "int" | "float"))
+        {
             let call = self.shown(span);
-            let shown = if name.is_empty() { "a command with an empty name".into() } else { format!("a command `{}`", shorten(name)) };
-            let neutral = if name == "str" || name.contains('"') || name.contains('.') { "\"\"" } else { "0" };
+            let shown = if name.is_empty() {
+                "a command with an empty name".into()
+            } else {
+                format!("a command `{}`", shorten(name))
+            };
+            let neutral = if name == "str" || name.contains('"') || name.contains('.') {
+                "\"\""
+            } else {
+                "0"
+            };
             self.report(
                 Code::CallWithoutOperator,
                 span,
@@ -136,10 +189,16 @@ impl Checker<'_> {
             );
             return;
         }
-        if matches!(name, "elseif" | "elif" | "endif" | "while" | "for" | "foreach" | "switch") {
+        if matches!(
+            name,
+            "elseif" | "elif" | "endif" | "while" | "for" | "foreach" | "switch"
+        ) {
             return self.no_such_construct(name, span);
         }
-        let happens = format!("there is no command `{}`: the request fails with `Command not found`", shorten(name));
+        let happens = format!(
+            "there is no command `{}`: the request fails with `Command not found`",
+            shorten(name)
+        );
         let meant = match self.catalog.similar(name) {
             Some(similar) => format!("did you mean `{similar}`?"),
             None => "define a function of that name, or look at the catalogue".into(),
@@ -155,12 +214,19 @@ impl Checker<'_> {
             return self.called(id, None);
         }
         let known = self.catalog.interface(name).is_some();
-        let end = if known { "it gives null" } else { "the request fails" };
+        let end = if known {
+            "it gives null"
+        } else {
+            "the request fails"
+        };
         if quoted || !is_identifier(name) {
             self.report(
                 Code::QuotedCall,
                 argument.span,
-                format!("text with `( )` and no operator is a call of `{}`: {end}", shorten(name)),
+                format!(
+                    "text with `( )` and no operator is a call of `{}`: {end}",
+                    shorten(name)
+                ),
                 "put the text into a variable first: `text = \"…\"`, then pass `text`",
             );
         } else if known {
@@ -218,10 +284,20 @@ impl Checker<'_> {
             let span = Span::new(start, start + inner.len());
             // It is parsed when it runs; here once more, in vectors of its own.
             let mut own = Expressions::default();
-            match parse(&mut own, self.script.source().text(), self.script.strip(span)) {
+            match parse(
+                &mut own,
+                self.script.source().text(),
+                self.script.strip(span),
+            ) {
                 Err(error) => {
-                    let happens = format!("the condition cannot be read ({error}): it is always false");
-                    self.report(Code::ConditionFails, span, happens, "write a Python expression over variables");
+                    let happens =
+                        format!("the condition cannot be read ({error}): it is always false");
+                    self.report(
+                        Code::ConditionFails,
+                        span,
+                        happens,
+                        "write a Python expression over variables",
+                    );
                 }
                 Ok(parsed) if own.ids(parsed).any(|id| calls_a_name(&own, id)) => self.report(
                     Code::ConditionFails,
@@ -250,7 +326,10 @@ impl Checker<'_> {
         } else {
             "operators are = == != < > <= >=; for others write if(None, None, `a in b`)"
         };
-        let happens = format!("`{}` is no operator: the condition is always false", shorten(text));
+        let happens = format!(
+            "`{}` is no operator: the condition is always false",
+            shorten(text)
+        );
         self.report(Code::UnknownComparison, operator, happens, meant);
     }
 }

@@ -14,7 +14,21 @@ const FOUR: [&str; 4] = ["str", "int", "float", "len"];
 
 /// What `return` has besides.
 const PURE: [&str; 16] = [
-    "max", "min", "sum", "abs", "round", "sorted", "range", "list", "dict", "tuple", "set", "bool", "any", "all", "zip",
+    "max",
+    "min",
+    "sum",
+    "abs",
+    "round",
+    "sorted",
+    "range",
+    "list",
+    "dict",
+    "tuple",
+    "set",
+    "bool",
+    "any",
+    "all",
+    "zip",
     "enumerate",
 ];
 
@@ -58,22 +72,36 @@ impl<'a> Checker<'a> {
         if content.is_empty() {
             return;
         }
-        let place = if text.start <= at.start && at.end <= text.end && !at.is_empty() { at } else { text };
-        let what = if builtins == Builtins::Return { "returned" } else { "stored" };
+        let place = if text.start <= at.start && at.end <= text.end && !at.is_empty() {
+            at
+        } else {
+            text
+        };
+        let what = if builtins == Builtins::Return {
+            "returned"
+        } else {
+            "stored"
+        };
         let happens = format!("this is no expression ({message}): its own text is {what}");
         if content.contains('`') {
             let meant = "backticks are for commands that fill templates in; join texts with `+`, or write f\"… {name}\"";
             self.report(Code::TemplateNotExpanded, text, happens, meant);
             return;
         }
-        let plain = content.chars().all(|char| char.is_alphanumeric() || is_space(char) || "_.,!?:;".contains(char));
+        let plain = content
+            .chars()
+            .all(|char| char.is_alphanumeric() || is_space(char) || "_.,!?:;".contains(char));
         let meant = if content.ends_with(';') {
             "leave out the `;`"
         } else if content.contains(['“', '”', '‘', '’']) {
             "write straight quotes: `\"`"
         } else if message.starts_with("leading zeros") {
             "a number has no leading zeros; put a date or a code in quotes"
-        } else if message.contains("&&") || content.contains("&&") || content.contains("||") || content.contains('!') {
+        } else if message.contains("&&")
+            || content.contains("&&")
+            || content.contains("||")
+            || content.contains('!')
+        {
             "write `and`, `or`, `not`"
         } else if plain {
             "put text in quotes"
@@ -94,7 +122,9 @@ impl<'a> Checker<'a> {
         if self.assigned.contains(name) {
             return;
         }
-        let happens = format!("`{name}` is no literal: unless a variable has that name the text `{name}` is stored");
+        let happens = format!(
+            "`{name}` is no literal: unless a variable has that name the text `{name}` is stored"
+        );
         self.report(Code::WordIsText, span, happens, format!("write `{python}`"));
     }
 
@@ -111,7 +141,9 @@ impl<'a> Checker<'a> {
             match expressions.node(id) {
                 Node::Name(name) => {
                     let name = expressions.name(name);
-                    if scope.as_ref().is_some_and(|scope| !scope.sees(name)) && !is_builtin(name, builtins) {
+                    if scope.as_ref().is_some_and(|scope| !scope.sees(name))
+                        && !is_builtin(name, builtins)
+                    {
                         found.push((
                             Code::ScopeOfComprehension,
                             expressions.span(id),
@@ -119,10 +151,26 @@ impl<'a> Checker<'a> {
                             "only its own names, and what the first `in` says, are there: use a loop".into(),
                         ));
                     }
-                    if matches!(name, "true" | "false" | "null") && parsed.root != id && !self.assigned.contains(name) {
-                        let python = if name == "null" { "None" } else if name == "true" { "True" } else { "False" };
-                        let happens = format!("`{name}` is no literal: the expression fails, and its text is stored");
-                        found.push((Code::WordIsText, expressions.span(id), happens, format!("write `{python}`")));
+                    if matches!(name, "true" | "false" | "null")
+                        && parsed.root != id
+                        && !self.assigned.contains(name)
+                    {
+                        let python = if name == "null" {
+                            "None"
+                        } else if name == "true" {
+                            "True"
+                        } else {
+                            "False"
+                        };
+                        let happens = format!(
+                            "`{name}` is no literal: the expression fails, and its text is stored"
+                        );
+                        found.push((
+                            Code::WordIsText,
+                            expressions.span(id),
+                            happens,
+                            format!("write `{python}`"),
+                        ));
                     }
                 }
                 Node::Call { function, .. } => {
@@ -149,15 +197,27 @@ impl<'a> Checker<'a> {
 
     /// Gives the parts of a node their scope.
     fn enter(
-        &self, id: NodeId, scope: Option<&Rc<Scope<'a>>>, parts: &[NodeId], scopes: &mut HashMap<NodeId, Rc<Scope<'a>>>,
+        &self,
+        id: NodeId,
+        scope: Option<&Rc<Scope<'a>>>,
+        parts: &[NodeId],
+        scopes: &mut HashMap<NodeId, Rc<Scope<'a>>>,
     ) {
         let expressions = self.script.expressions();
         let mut names = HashSet::new();
         let mut outside = None;
         match expressions.node(id) {
             Node::Lambda { parameters, body } => {
-                names.extend(expressions.parameters(parameters).iter().map(|one| expressions.name(one.name)));
-                let own = Rc::new(Scope { names, around: scope.cloned() });
+                names.extend(
+                    expressions
+                        .parameters(parameters)
+                        .iter()
+                        .map(|one| expressions.name(one.name)),
+                );
+                let own = Rc::new(Scope {
+                    names,
+                    around: scope.cloned(),
+                });
                 scopes.insert(body, own);
                 for &part in parts.iter().filter(|&&part| part != body) {
                     scopes.extend(scope.map(|scope| (part, scope.clone())));
@@ -169,7 +229,10 @@ impl<'a> Checker<'a> {
             | Node::DictComp { clauses, .. }
             | Node::Generator { clauses, .. } => {
                 for &clause in expressions.nodes(clauses) {
-                    if let Node::Clause { target, iterable, .. } = expressions.node(clause) {
+                    if let Node::Clause {
+                        target, iterable, ..
+                    } = expressions.node(clause)
+                    {
                         outside = outside.or(Some(iterable));
                         self.bound_names(target, &mut names);
                     }
@@ -185,17 +248,27 @@ impl<'a> Checker<'a> {
                     }
                 }
                 if let Node::Clause { iterable, .. } = expressions.node(id)
-                    && scopes.get(&iterable).is_some_and(|scope| scope.names.contains(EVERYTHING))
+                    && scopes
+                        .get(&iterable)
+                        .is_some_and(|scope| scope.names.contains(EVERYTHING))
                 {
                     scopes.remove(&iterable);
                 }
                 return;
             }
         }
-        let own = Rc::new(Scope { names, around: scope.cloned() });
+        let own = Rc::new(Scope {
+            names,
+            around: scope.cloned(),
+        });
         scopes.extend(parts.iter().map(|&part| (part, own.clone())));
         if let Some(first) = outside {
-            let everything = || Rc::new(Scope { names: HashSet::from([EVERYTHING]), around: None });
+            let everything = || {
+                Rc::new(Scope {
+                    names: HashSet::from([EVERYTHING]),
+                    around: None,
+                })
+            };
             scopes.insert(first, scope.cloned().unwrap_or_else(everything));
         }
     }
@@ -207,29 +280,49 @@ impl<'a> Checker<'a> {
         while let Some(target) = open.pop() {
             match expressions.node(target) {
                 Node::Name(name) => _ = names.insert(expressions.name(name)),
-                Node::Starred(_) | Node::Tuple(_) | Node::List(_) => expressions.push_parts(target, &mut open),
+                Node::Starred(_) | Node::Tuple(_) | Node::List(_) => {
+                    expressions.push_parts(target, &mut open)
+                }
                 _ => {}
             }
         }
     }
 
-    fn unknown_function(&self, name: &str, span: Span, builtins: Builtins) -> (Code, Span, String, String) {
+    fn unknown_function(
+        &self,
+        name: &str,
+        span: Span,
+        builtins: Builtins,
+    ) -> (Code, Span, String, String) {
         if self.script.function_named(name).is_some() {
-            let happens = format!("an expression cannot call `{name}`: it fails, and its text is stored");
-            return (Code::FunctionInExpression, span, happens, format!("two lines: `part = {name}(…)`, then use `part`"));
+            let happens =
+                format!("an expression cannot call `{name}`: it fails, and its text is stored");
+            return (
+                Code::FunctionInExpression,
+                span,
+                happens,
+                format!("two lines: `part = {name}(…)`, then use `part`"),
+            );
         }
         let (happens, meant) = match builtins {
             Builtins::Four if PURE.contains(&name) => (
-                format!("only `return` knows `{name}`: the expression fails, and its text is stored"),
+                format!(
+                    "only `return` knows `{name}`: the expression fails, and its text is stored"
+                ),
                 format!("write a function whose body is `return {name}(…)`"),
             ),
             _ if self.catalog.interface(name).is_some() => (
-                format!("`{name}` is a command, which an expression cannot call: its text is stored"),
+                format!(
+                    "`{name}` is a command, which an expression cannot call: its text is stored"
+                ),
                 format!("call `{name}(…)` on a line of its own"),
             ),
             _ => (
-                format!("there is no function `{name}`: the expression fails, and its text is stored"),
-                "expressions know `str`, `int`, `float` and `len`, and methods such as `.upper()`".into(),
+                format!(
+                    "there is no function `{name}`: the expression fails, and its text is stored"
+                ),
+                "expressions know `str`, `int`, `float` and `len`, and methods such as `.upper()`"
+                    .into(),
             ),
         };
         (Code::NoSuchFunction, span, happens, meant)

@@ -2,7 +2,9 @@
 
 use super::{Checker, Code};
 use crate::script::Span;
-use crate::script::tree::{ArgumentValue, BlockId, CallId, Callee, Function, RemarkKind, StatementKind, TextForm};
+use crate::script::tree::{
+    ArgumentValue, BlockId, CallId, Callee, Function, RemarkKind, StatementKind, TextForm,
+};
 use std::collections::HashSet;
 
 impl<'a> Checker<'a> {
@@ -25,7 +27,11 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
         }
-        let functions: Vec<Function> = self.script.functions().map(|(_, function)| function.clone()).collect();
+        let functions: Vec<Function> = self
+            .script
+            .functions()
+            .map(|(_, function)| function.clone())
+            .collect();
         for function in &functions {
             self.function(function);
         }
@@ -56,10 +62,19 @@ impl<'a> Checker<'a> {
             } else {
                 "a function of this name is never called"
             };
-            self.report(Code::FunctionNeverCalled, function.name, happens, "give it another name");
+            self.report(
+                Code::FunctionNeverCalled,
+                function.name,
+                happens,
+                "give it another name",
+            );
         }
         self.returns(function.body, true);
-        let parameters: HashSet<&str> = function.parameters.iter().map(|&one| self.text(one)).collect();
+        let parameters: HashSet<&str> = function
+            .parameters
+            .iter()
+            .map(|&one| self.text(one))
+            .collect();
         if !parameters.is_empty() {
             self.parameters(function.body, parameters);
         }
@@ -69,10 +84,18 @@ impl<'a> Checker<'a> {
     fn returns(&mut self, body: BlockId, in_function: bool) {
         let mut open = vec![(body, in_function)];
         while let Some((block, works)) = open.pop() {
-            let statements: Vec<_> = self.script.block(block).map(|(_, &statement)| statement).collect();
+            let statements: Vec<_> = self
+                .script
+                .block(block)
+                .map(|(_, &statement)| statement)
+                .collect();
             for statement in statements {
                 match statement.kind {
-                    StatementKind::If { when_true, when_false, .. } => open.extend([(when_true, false), (when_false, false)]),
+                    StatementKind::If {
+                        when_true,
+                        when_false,
+                        ..
+                    } => open.extend([(when_true, false), (when_false, false)]),
                     StatementKind::Loop { body, .. } => open.push((body, false)),
                     StatementKind::Return { .. } if works => {}
                     StatementKind::Return { .. } if in_function => self.report(
@@ -98,17 +121,31 @@ impl<'a> Checker<'a> {
         let mut open = vec![body];
         let mut calls: Vec<CallId> = Vec::new();
         while let Some(block) = open.pop() {
-            let statements: Vec<_> = self.script.block(block).map(|(_, &statement)| statement).collect();
+            let statements: Vec<_> = self
+                .script
+                .block(block)
+                .map(|(_, &statement)| statement)
+                .collect();
             for statement in statements {
                 match statement.kind {
-                    StatementKind::If { call, when_true, when_false } => {
+                    StatementKind::If {
+                        call,
+                        when_true,
+                        when_false,
+                    } => {
                         calls.push(call);
                         open.extend([when_true, when_false]);
                     }
                     StatementKind::Loop { body, .. } => open.push(body),
-                    StatementKind::Call { call, .. } if self.script.call(call).callee == Callee::Command => calls.push(call),
+                    StatementKind::Call { call, .. }
+                        if self.script.call(call).callee == Callee::Command =>
+                    {
+                        calls.push(call)
+                    }
                     // An assignment to a parameter makes a shared variable of that name.
-                    StatementKind::Assign { target, .. } => _ = parameters.remove(self.text(target)),
+                    StatementKind::Assign { target, .. } => {
+                        _ = parameters.remove(self.text(target))
+                    }
                     _ => {}
                 }
             }
@@ -123,8 +160,17 @@ impl<'a> Checker<'a> {
         let items = self.catalog.interface(name).unwrap_or_default();
         let mut found: Vec<(Span, &str)> = Vec::new();
         for (index, argument) in self.script.arguments(id).iter().enumerate() {
-            let ArgumentValue::Text { text, form: TextForm::Plain, .. } = argument.value else { continue };
-            let is_target = items.get(index).is_some_and(|item| item.to_lowercase().contains("target") || item == "o_result");
+            let ArgumentValue::Text {
+                text,
+                form: TextForm::Plain,
+                ..
+            } = argument.value
+            else {
+                continue;
+            };
+            let is_target = items
+                .get(index)
+                .is_some_and(|item| item.to_lowercase().contains("target") || item == "o_result");
             if !is_target && parameters.contains(self.text(text)) {
                 found.push((argument.span, self.text(text)));
             }

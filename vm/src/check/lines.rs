@@ -16,7 +16,9 @@ impl Checker<'_> {
         let source = self.script.source();
         for index in 0..source.lines() {
             let line = strip(source.text(), source.line(index));
-            if self.text(line).starts_with('#') && (self.text(line).contains('=') || self.text(line).contains('(')) {
+            if self.text(line).starts_with('#')
+                && (self.text(line).contains('=') || self.text(line).contains('('))
+            {
                 self.report(
                     Code::HashComment,
                     line,
@@ -33,7 +35,12 @@ impl Checker<'_> {
         match text {
             "else" | "end" | "endLoop" | "try" | "exception" => {
                 let meant = format!("write `{text}()`");
-                self.report(Code::BareKeyword, line, format!("`{text}` without parentheses does nothing"), meant);
+                self.report(
+                    Code::BareKeyword,
+                    line,
+                    format!("`{text}` without parentheses does nothing"),
+                    meant,
+                );
             }
             "return" => self.report(
                 Code::BareKeyword,
@@ -42,7 +49,12 @@ impl Checker<'_> {
                 "write `return None`",
             ),
             "{" | "}" => {
-                self.report(Code::IgnoredLine, line, happens, "a function's `{` ends the line of its header");
+                self.report(
+                    Code::IgnoredLine,
+                    line,
+                    happens,
+                    "a function's `{` ends the line of its header",
+                );
             }
             _ if text.starts_with('#') => {
                 self.report(Code::HashComment, line, happens, "begin comments with `//`");
@@ -56,8 +68,12 @@ impl Checker<'_> {
             _ => {
                 let word = text.split([' ', '\t']).next().unwrap_or_default();
                 let meant = match word {
-                    "import" | "include" | "from" => "there are no imports: all commands of the catalogue are there".into(),
-                    _ if text.ends_with(')') => "this may be the end of a call over several lines: write it on one".into(),
+                    "import" | "include" | "from" => {
+                        "there are no imports: all commands of the catalogue are there".into()
+                    }
+                    _ if text.ends_with(')') => {
+                        "this may be the end of a call over several lines: write it on one".into()
+                    }
                     _ => "begin comments with `//`; write a call as `name(argument)`".to_string(),
                 };
                 self.report(Code::IgnoredLine, line, happens, meant);

@@ -23,10 +23,10 @@ mod tests;
 
 use crate::script::tree::{CallId, EvaluationId, Script, StatementId, StatementKind};
 use crate::script::{Position, Span, parse_leniently};
-use std::collections::HashSet;
 pub use catalog::{Catalog, most_similar};
 pub use codes::{Code, Severity};
 pub use render::render;
+use std::collections::HashSet;
 
 /// Diagnostics of one script; the rest are counted. Reached in `tests::only_so_many_are_listed`.
 pub const DIAGNOSTICS_MAX: usize = 500;
@@ -76,10 +76,19 @@ pub fn check(text: &str, catalog: &dyn Catalog) -> Report {
                 happens: error.message,
                 meant: "split the script".into(),
             };
-            return Report { diagnostics: vec![diagnostic], left_out: 0 };
+            return Report {
+                diagnostics: vec![diagnostic],
+                left_out: 0,
+            };
         }
     };
-    let mut checker = Checker { script: &script, catalog, assigned: assigned(&script), found: Vec::new(), left_out: 0 };
+    let mut checker = Checker {
+        script: &script,
+        catalog,
+        assigned: assigned(&script),
+        found: Vec::new(),
+        left_out: 0,
+    };
     checker.lines();
     checker.blocks();
     checker.assignments();
@@ -90,7 +99,10 @@ pub fn check(text: &str, catalog: &dyn Catalog) -> Report {
     let mut found = checker.found;
     found.sort_by_key(|one| (one.span.start, one.code));
     found.dedup_by_key(|one| (one.span.start, one.code));
-    Report { diagnostics: found, left_out: checker.left_out }
+    Report {
+        diagnostics: found,
+        left_out: checker.left_out,
+    }
 }
 
 /// A check under way. Each file beside this one adds the rules of one part of the language.
@@ -104,13 +116,25 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn report(&mut self, code: Code, span: Span, happens: impl Into<String>, meant: impl Into<String>) {
+    fn report(
+        &mut self,
+        code: Code,
+        span: Span,
+        happens: impl Into<String>,
+        meant: impl Into<String>,
+    ) {
         if self.found.len() >= DIAGNOSTICS_MAX {
             self.left_out += 1;
             return;
         }
         let position = self.script.position(span);
-        self.found.push(Diagnostic { code, span, position, happens: happens.into(), meant: meant.into() });
+        self.found.push(Diagnostic {
+            code,
+            span,
+            position,
+            happens: happens.into(),
+            meant: meant.into(),
+        });
     }
 
     /// What a span names.
@@ -150,8 +174,13 @@ fn assigned(script: &Script) -> HashSet<&str> {
         StatementKind::Call { target, .. } => target,
         _ => None,
     });
-    let parameters = script.functions().flat_map(|(_, function)| function.parameters.iter().copied());
-    targets.chain(parameters).map(|span| script.text(span)).collect()
+    let parameters = script
+        .functions()
+        .flat_map(|(_, function)| function.parameters.iter().copied());
+    targets
+        .chain(parameters)
+        .map(|span| script.text(span))
+        .collect()
 }
 
 /// Text of a script in a message: at most 60 characters of it.
@@ -165,6 +194,8 @@ fn shorten(text: &str) -> String {
 /// Is it a name that an expression can say?
 fn is_identifier(text: &str) -> bool {
     let mut chars = text.chars();
-    chars.next().is_some_and(|first| first == '_' || unicode_ident::is_xid_start(first))
+    chars
+        .next()
+        .is_some_and(|first| first == '_' || unicode_ident::is_xid_start(first))
         && chars.all(unicode_ident::is_xid_continue)
 }

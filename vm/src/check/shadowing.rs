@@ -3,7 +3,9 @@
 use super::{Checker, Code};
 use crate::script::Span;
 use crate::script::expression::Node;
-use crate::script::tree::{ArgumentValue, BlockId, CallId, EvaluationId, RightSide, StatementKind, TextForm};
+use crate::script::tree::{
+    ArgumentValue, BlockId, CallId, EvaluationId, RightSide, StatementKind, TextForm,
+};
 use std::collections::{HashMap, HashSet};
 
 impl<'a> Checker<'a> {
@@ -17,7 +19,11 @@ impl<'a> Checker<'a> {
             let statement = match step {
                 BlockStep::Block(block) => {
                     let from = open.len();
-                    open.extend(self.script.block(block).map(|(id, _)| BlockStep::Statement(id)));
+                    open.extend(
+                        self.script
+                            .block(block)
+                            .map(|(id, _)| BlockStep::Statement(id)),
+                    );
                     open[from..].reverse();
                     continue;
                 }
@@ -25,13 +31,18 @@ impl<'a> Checker<'a> {
             };
             match statement.kind {
                 StatementKind::Assign { target, right } => {
-                    let (RightSide::Expression(id) | RightSide::FunctionCall { argument: id, .. }) = right;
+                    let (RightSide::Expression(id) | RightSide::FunctionCall { argument: id, .. }) =
+                        right;
                     self.reads(id, &mut written);
                     let name = self.text(target);
                     assigned.insert(name);
                     written.remove(name);
                 }
-                StatementKind::If { when_true, when_false, .. } => {
+                StatementKind::If {
+                    when_true,
+                    when_false,
+                    ..
+                } => {
                     open.extend([BlockStep::Block(when_false), BlockStep::Block(when_true)]);
                 }
                 StatementKind::Loop { call, body } => {
@@ -59,7 +70,8 @@ impl<'a> Checker<'a> {
     fn written_by(&self, call: CallId, target: Option<Span>) -> Vec<&'a str> {
         let name = self.text(self.script.call(call).name);
         let items = self.catalog.interface(name).unwrap_or_default();
-        let is_target = |item: &String| item.to_lowercase().contains("target") || item == "o_result";
+        let is_target =
+            |item: &String| item.to_lowercase().contains("target") || item == "o_result";
         let targets = items.iter().enumerate().filter(|(_, item)| is_target(item));
         let named = targets.filter_map(|(index, _)| self.argument_text(call, index));
         named.chain(target.map(|span| self.text(span))).collect()
@@ -74,7 +86,11 @@ impl<'a> Checker<'a> {
 
     fn argument_reads(&mut self, call: CallId, written: &mut HashMap<&'a str, Span>) {
         for index in 0..self.script.arguments(call).len() {
-            if let ArgumentValue::Text { form: TextForm::Operation(id), .. } = self.script.arguments(call)[index].value {
+            if let ArgumentValue::Text {
+                form: TextForm::Operation(id),
+                ..
+            } = self.script.arguments(call)[index].value
+            {
                 self.reads(id, written);
             }
         }
@@ -86,9 +102,13 @@ impl<'a> Checker<'a> {
             return;
         }
         let expressions = self.script.expressions();
-        let Ok(parsed) = self.script.evaluation(id).parsed else { return };
+        let Ok(parsed) = self.script.evaluation(id).parsed else {
+            return;
+        };
         for node in expressions.ids(parsed) {
-            let Node::Name(name) = expressions.node(node) else { continue };
+            let Node::Name(name) = expressions.node(node) else {
+                continue;
+            };
             if let Some(place) = written.remove(expressions.name(name)) {
                 let name = expressions.name(name);
                 let line = self.script.position(expressions.span(node)).line;

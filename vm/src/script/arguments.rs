@@ -16,7 +16,10 @@ pub struct Pieces<'a> {
 /// character escapes a quote, and a quote without its partner lasts to the end of the list.
 #[must_use]
 pub fn split(text: &str, list: Span) -> Pieces<'_> {
-    Pieces { text, rest: Some(list) }
+    Pieces {
+        text,
+        rest: Some(list),
+    }
 }
 
 impl Iterator for Pieces<'_> {
@@ -67,16 +70,27 @@ pub enum Value {
 pub fn value(text: &str, piece: Span) -> Value {
     let content = piece.of(text);
     let bytes = content.as_bytes();
-    if let (Some(first @ (b'"' | b'\'')), Some(last), 2..) = (bytes.first(), bytes.last(), bytes.len())
+    if let (Some(first @ (b'"' | b'\'')), Some(last), 2..) =
+        (bytes.first(), bytes.last(), bytes.len())
         && first == last
     {
         let inner = Span::new(piece.start as usize + 1, piece.end as usize - 1);
-        return Value::Text { text: inner, quoted: true };
+        return Value::Text {
+            text: inner,
+            quoted: true,
+        };
     }
-    let float = if content.contains('.') { parse_float(content) } else { None };
+    let float = if content.contains('.') {
+        parse_float(content)
+    } else {
+        None
+    };
     match (float, parse_integer(content)) {
         (Some(value), _) => Value::Float(value),
         (None, Some(value)) => Value::Integer(value),
-        (None, None) => Value::Text { text: piece, quoted: false },
+        (None, None) => Value::Text {
+            text: piece,
+            quoted: false,
+        },
     }
 }

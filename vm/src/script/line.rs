@@ -45,7 +45,12 @@ pub enum Line {
 #[must_use]
 pub fn classify(text: &str, line: Span) -> Line {
     let content = line.of(text);
-    let behind = |prefix: &str| strip(text, Span::new(line.start as usize + prefix.len(), line.end as usize));
+    let behind = |prefix: &str| {
+        strip(
+            text,
+            Span::new(line.start as usize + prefix.len(), line.end as usize),
+        )
+    };
     let starts = |prefix: &str| content.starts_with(prefix);
     if content.is_empty() {
         Line::Blank
@@ -60,9 +65,13 @@ pub fn classify(text: &str, line: Span) -> Line {
     } else if starts("startLoop(") {
         Line::Loop
     } else if starts("function ") {
-        Line::Function { header: behind("function ") }
+        Line::Function {
+            header: behind("function "),
+        }
     } else if starts("return ") {
-        Line::Return { value: behind("return ") }
+        Line::Return {
+            value: behind("return "),
+        }
     } else if let Some(equals) = content.find('=') {
         let equals = line.start as usize + equals;
         Line::Assignment {
@@ -97,15 +106,27 @@ pub fn split_call(text: &str, call: Span) -> (Span, Span) {
     let content = call.of(text);
     let base = call.start as usize;
     let Some(open) = content.find('(') else {
-        return (strip(text, call), Span::new(call.end as usize, call.end as usize));
+        return (
+            strip(text, call),
+            Span::new(call.end as usize, call.end as usize),
+        );
     };
     let last = || content.char_indices().next_back().map_or(0, |(at, _)| at);
-    let close = content.rfind(')').unwrap_or_else(last).max(open + 1).min(content.len());
-    (strip(text, Span::new(base, base + open)), Span::new(base + open + 1, base + close))
+    let close = content
+        .rfind(')')
+        .unwrap_or_else(last)
+        .max(open + 1)
+        .min(content.len());
+    (
+        strip(text, Span::new(base, base + open)),
+        Span::new(base + open + 1, base + close),
+    )
 }
 
 /// How many braces a line opens, less those it closes; braces in texts count too.
 #[must_use]
 pub fn brace_balance(line: &str) -> i64 {
-    line.bytes().map(|byte| i64::from(byte == b'{') - i64::from(byte == b'}')).sum()
+    line.bytes()
+        .map(|byte| i64::from(byte == b'{') - i64::from(byte == b'}'))
+        .sum()
 }

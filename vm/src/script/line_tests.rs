@@ -85,7 +85,13 @@ fn an_assignment_splits_at_the_first_equals_sign() {
         ("a =", "a", ""),
         ("addVar(t, \"p=q\")", "addVar(t, \"p", "q\")"),
     ] {
-        let Line::Assignment { target: left, right: value } = classify(line, whole(line)) else { panic!("{line}") };
+        let Line::Assignment {
+            target: left,
+            right: value,
+        } = classify(line, whole(line))
+        else {
+            panic!("{line}")
+        };
         assert_eq!((left.of(line), value.of(line)), (target, right), "{line}");
     }
 }
@@ -122,7 +128,11 @@ fn a_call_is_a_name_and_what_is_between_the_first_and_the_last_parenthesis() {
         ("if(é", "if", ""),
     ] {
         let (found_name, found_list) = split_call(call, whole(call));
-        assert_eq!((found_name.of(call), found_list.of(call)), (name, list), "{call}");
+        assert_eq!(
+            (found_name.of(call), found_list.of(call)),
+            (name, list),
+            "{call}"
+        );
     }
 }
 
@@ -136,12 +146,17 @@ fn arguments_are_split_at_commas_outside_quotes_and_parentheses() {
         ("\"a, b\", 'c, d'", vec!["\"a, b\"", "'c, d'"]),
         ("don't, b", vec!["don't, b"]),
         ("'a\\', b', c", vec!["'a\\'", "b', c"]),
-        ("[1, 2], {a, b}, `x, y`", vec!["[1", "2]", "{a", "b}", "`x", "y`"]),
+        (
+            "[1, 2], {a, b}, `x, y`",
+            vec!["[1", "2]", "{a", "b}", "`x", "y`"],
+        ),
         ("a), b", vec!["a), b"]),
         ("(a, b", vec!["(a, b"]),
         ("\"(\", b", vec!["\"(\"", "b"]),
     ] {
-        let found: Vec<_> = split(list, whole(list)).map(|piece| piece.of(list)).collect();
+        let found: Vec<_> = split(list, whole(list))
+            .map(|piece| piece.of(list))
+            .collect();
         assert_eq!(found, expected, "{list}");
     }
 }
@@ -177,7 +192,12 @@ fn a_piece_is_text_in_quotes_a_float_an_integer_or_text() {
 
 #[test]
 fn braces_count_wherever_they_stand() {
-    for (line, expected) in [("", 0), ("x = {\"a\": {}}", 0), ("} // }", -2), ("\"{\"", 1)] {
+    for (line, expected) in [
+        ("", 0),
+        ("x = {\"a\": {}}", 0),
+        ("} // }", -2),
+        ("\"{\"", 1),
+    ] {
         assert_eq!(brace_balance(line), expected, "{line}");
     }
 }
@@ -185,7 +205,15 @@ fn braces_count_wherever_they_stand() {
 #[test]
 fn places_count_characters_from_one() {
     let source = Source::new("ab\r\n\n\u{e9}\u{e9}x\n");
-    for (offset, line, column) in [(0, 1, 1), (2, 1, 3), (4, 2, 1), (5, 3, 1), (9, 3, 3), (10, 3, 4), (11, 4, 1)] {
+    for (offset, line, column) in [
+        (0, 1, 1),
+        (2, 1, 3),
+        (4, 2, 1),
+        (5, 3, 1),
+        (9, 3, 3),
+        (10, 3, 4),
+        (11, 4, 1),
+    ] {
         let found = source.position(offset);
         assert_eq!((found.line, found.column), (line, column), "{offset}");
     }

@@ -13,23 +13,23 @@
 
 pub mod arguments;
 pub mod expression;
+#[cfg(test)]
+mod golden_tests;
 pub mod limits;
 pub mod line;
+#[cfg(test)]
+mod line_tests;
 pub mod number;
 mod parser;
+#[cfg(test)]
+mod parser_tests;
 pub mod print;
+#[cfg(test)]
+mod property_tests;
 pub mod source;
 pub mod span;
 pub mod template;
 pub mod tree;
-#[cfg(test)]
-mod golden_tests;
-#[cfg(test)]
-mod line_tests;
-#[cfg(test)]
-mod parser_tests;
-#[cfg(test)]
-mod property_tests;
 
 pub use expression::{Expression, Expressions, SyntaxError};
 pub use parser::{ScriptError, parse, parse_leniently};

@@ -18,7 +18,11 @@ impl Integer {
         let small = digits.iter().try_fold(0i64, |value, &digit| {
             let digit = i64::from((digit as char).to_digit(radix)?);
             let shifted = value.checked_mul(i64::from(radix))?;
-            if negative { shifted.checked_sub(digit) } else { shifted.checked_add(digit) }
+            if negative {
+                shifted.checked_sub(digit)
+            } else {
+                shifted.checked_add(digit)
+            }
         });
         if let Some(value) = small {
             return Self::Small(value);
@@ -42,7 +46,11 @@ impl std::fmt::Display for Integer {
 pub fn parse_integer(text: &str) -> Option<Integer> {
     let (negative, unsigned) = sign(text);
     // Most texts that are asked about are names.
-    if !unsigned.chars().next().is_some_and(|first| decimal(first).is_some()) {
+    if !unsigned
+        .chars()
+        .next()
+        .is_some_and(|first| decimal(first).is_some())
+    {
         return None;
     }
     let mut digits = Vec::with_capacity(unsigned.len());
@@ -131,14 +139,33 @@ mod tests {
     #[test]
     fn integers_are_what_python_takes_for_them() {
         for (text, expected) in [
-            ("0", "0"), ("007", "7"), ("+5", "5"), ("-5", "-5"), ("1_000", "1000"), ("٣٤", "34"), ("𝟗", "9"),
-            ("9223372036854775807", "9223372036854775807"), ("-9223372036854775808", "-9223372036854775808"),
+            ("0", "0"),
+            ("007", "7"),
+            ("+5", "5"),
+            ("-5", "-5"),
+            ("1_000", "1000"),
+            ("٣٤", "34"),
+            ("𝟗", "9"),
+            ("9223372036854775807", "9223372036854775807"),
+            ("-9223372036854775808", "-9223372036854775808"),
             ("9223372036854775808", "9223372036854775808"),
         ] {
-            assert_eq!(parse_integer(text).map(|value| value.to_string()).as_deref(), Some(expected), "{text}");
+            assert_eq!(
+                parse_integer(text)
+                    .map(|value| value.to_string())
+                    .as_deref(),
+                Some(expected),
+                "{text}"
+            );
         }
-        assert!(matches!(parse_integer("-9223372036854775808"), Some(Integer::Small(i64::MIN))));
-        for text in ["", "+", "-", "_1", "1_", "1__0", "1 0", "- 1", "1.0", "0x10", "1e3", "²", "½", "--1", "True"] {
+        assert!(matches!(
+            parse_integer("-9223372036854775808"),
+            Some(Integer::Small(i64::MIN))
+        ));
+        for text in [
+            "", "+", "-", "_1", "1_", "1__0", "1 0", "- 1", "1.0", "0x10", "1e3", "²", "½", "--1",
+            "True",
+        ] {
             assert_eq!(parse_integer(text), None, "{text}");
         }
     }
@@ -152,12 +179,24 @@ mod tests {
     #[test]
     fn floats_are_what_python_takes_for_them() {
         for (text, expected) in [
-            (".5", 0.5), ("2.", 2.0), ("1.5e3", 1500.0), ("1_0.5", 10.5), ("-1.5", -1.5), ("+.5E-1", 0.05), ("1.e5", 1e5),
-            ("1.5_0e1_0", 1.5e10), ("١.٥", 1.5), ("1.0e999", f64::INFINITY), ("00.5", 0.5),
+            (".5", 0.5),
+            ("2.", 2.0),
+            ("1.5e3", 1500.0),
+            ("1_0.5", 10.5),
+            ("-1.5", -1.5),
+            ("+.5E-1", 0.05),
+            ("1.e5", 1e5),
+            ("1.5_0e1_0", 1.5e10),
+            ("١.٥", 1.5),
+            ("1.0e999", f64::INFINITY),
+            ("00.5", 0.5),
         ] {
             assert_eq!(parse_float(text), Some(expected), "{text}");
         }
-        for text in [".", "1_.5", "1._5", ".e1", "1.5e", "1.5e+", "1.2.3", "1 .5", "a.b", "inf.", "1.5f", "", "1.5e1.0"] {
+        for text in [
+            ".", "1_.5", "1._5", ".e1", "1.5e", "1.5e+", "1.2.3", "1 .5", "a.b", "inf.", "1.5f",
+            "", "1.5e1.0",
+        ] {
             assert_eq!(parse_float(text), None, "{text}");
         }
     }

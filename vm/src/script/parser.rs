@@ -10,8 +10,9 @@ use super::line::{Line, brace_balance, classify, has_parentheses, is_call, split
 use super::source::{Source, strip};
 use super::span::Span;
 use super::tree::{
-    Argument, ArgumentId, ArgumentValue, Block, BlockId, Call, CallId, Callee, Evaluation, EvaluationId, Function,
-    FunctionId, Remark, RemarkKind, ReturnValue, RightSide, Script, Statement, StatementId, StatementKind, TextForm,
+    Argument, ArgumentId, ArgumentValue, Block, BlockId, Call, CallId, Callee, Evaluation,
+    EvaluationId, Function, FunctionId, Remark, RemarkKind, ReturnValue, RightSide, Script,
+    Statement, StatementId, StatementKind, TextForm,
 };
 use std::collections::HashMap;
 
@@ -40,11 +41,17 @@ impl std::error::Error for ScriptError {}
 /// It is over [`SCRIPT_BYTES_MAX`], or has an `else()` directly in a loop.
 pub fn parse(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
     let script = parse_leniently(text)?;
-    match script.remarks.iter().find(|remark| remark.kind == RemarkKind::ElseInLoop) {
+    match script
+        .remarks
+        .iter()
+        .find(|remark| remark.kind == RemarkKind::ElseInLoop)
+    {
         None => Ok(script),
-        Some(remark) => {
-            Err(ScriptError { message: "'branches'".into(), code: "else_in_loop", span: remark.span })
-        }
+        Some(remark) => Err(ScriptError {
+            message: "'branches'".into(),
+            code: "else_in_loop",
+            span: remark.span,
+        }),
     }
 }
 
@@ -55,8 +62,15 @@ pub fn parse(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
 pub fn parse_leniently(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
     let text = text.into();
     if text.len() > SCRIPT_BYTES_MAX {
-        let message = format!("Script too large: {} bytes, at most {SCRIPT_BYTES_MAX} are read", text.len());
-        return Err(ScriptError { message, code: "script_too_large", span: Span::default() });
+        let message = format!(
+            "Script too large: {} bytes, at most {SCRIPT_BYTES_MAX} are read",
+            text.len()
+        );
+        return Err(ScriptError {
+            message,
+            code: "script_too_large",
+            span: Span::default(),
+        });
     }
     let source = Source::new(text);
     let mut parser = Parser::new(&source);
@@ -100,7 +114,9 @@ struct OpenBlock {
 impl<'a> Parser<'a> {
     fn new(source: &'a Source) -> Self {
         let text = source.text();
-        let lines: Vec<Span> = (0..source.lines()).map(|index| strip(text, source.line(index))).collect();
+        let lines: Vec<Span> = (0..source.lines())
+            .map(|index| strip(text, source.line(index)))
+            .collect();
         let script = Script {
             source: Source::new(""),
             statements: Vec::with_capacity(lines.len()),
@@ -117,7 +133,11 @@ impl<'a> Parser<'a> {
         };
         Self {
             text,
-            balanced_by: if text.contains("function ") { balanced_by(text, &lines) } else { Vec::new() },
+            balanced_by: if text.contains("function ") {
+                balanced_by(text, &lines)
+            } else {
+                Vec::new()
+            },
             lines,
             script,
             bodies: Vec::new(),
@@ -141,19 +161,36 @@ impl<'a> Parser<'a> {
     }
 
     /// Begins with a run of lines. Blank ones at its end do not count.
-    fn begin_body(&mut self, next: u32, mut end: u32, current: BlockId, function: Option<Function>) {
+    fn begin_body(
+        &mut self,
+        next: u32,
+        mut end: u32,
+        current: BlockId,
+        function: Option<Function>,
+    ) {
         while end > next && self.lines[end as usize - 1].is_empty() {
             end -= 1;
         }
-        self.bodies.push(Body { next, end, current, outer_blocks: self.open.len(), function });
+        self.bodies.push(Body {
+            next,
+            end,
+            current,
+            outer_blocks: self.open.len(),
+            function,
+        });
     }
 
     /// Whatever is still open at the end of a run of lines ends there.
     fn end_body(&mut self) {
-        let Some(body) = self.bodies.pop() else { return };
+        let Some(body) = self.bodies.pop() else {
+            return;
+        };
         for block in self.open.drain(body.outer_blocks..) {
             let span = self.script.statements[block.statement.index()].span;
-            self.script.remarks.push(Remark { kind: RemarkKind::NeverClosed, span });
+            self.script.remarks.push(Remark {
+                kind: RemarkKind::NeverClosed,
+                span,
+            });
         }
         if let Some(function) = body.function {
             let id = FunctionId::new(self.script.functions.len());
@@ -162,7 +199,10 @@ impl<'a> Parser<'a> {
             // The body's own functions are registered by now: one of the same name is replaced too.
             if let Some(replaced) = self.script.function_names.insert(name, id) {
                 let span = self.script.functions[replaced.index()].header;
-                self.script.remarks.push(Remark { kind: RemarkKind::ReplacedFunction, span });
+                self.script.remarks.push(Remark {
+                    kind: RemarkKind::ReplacedFunction,
+                    span,
+                });
             }
         }
     }
@@ -176,8 +216,20 @@ impl<'a> Parser<'a> {
                 let call = self.call(span, Resolution::Nothing);
                 let (when_true, when_false) = (self.new_block(), self.new_block());
                 let around = self.current();
-                let statement = self.push(StatementKind::If { call, when_true, when_false }, span);
-                self.open.push(OpenBlock { statement, around, when_false: Some(when_false), seen_else: false });
+                let statement = self.push(
+                    StatementKind::If {
+                        call,
+                        when_true,
+                        when_false,
+                    },
+                    span,
+                );
+                self.open.push(OpenBlock {
+                    statement,
+                    around,
+                    when_false: Some(when_false),
+                    seen_else: false,
+                });
                 self.set_current(when_true);
             }
             Line::Loop => {
@@ -185,7 +237,12 @@ impl<'a> Parser<'a> {
                 let body = self.new_block();
                 let around = self.current();
                 let statement = self.push(StatementKind::Loop { call, body }, span);
-                self.open.push(OpenBlock { statement, around, when_false: None, seen_else: false });
+                self.open.push(OpenBlock {
+                    statement,
+                    around,
+                    when_false: None,
+                    seen_else: false,
+                });
                 self.set_current(body);
             }
             Line::Else => self.else_mark(span),
@@ -210,8 +267,13 @@ impl<'a> Parser<'a> {
     fn call_statement(&mut self, call: Span, target: Option<Span>, span: Span) {
         let id = self.call(call, Resolution::Arguments);
         let kind = match self.script.calls[id.index()].name.of(self.text) {
-            "startLoop" => StatementKind::Loop { call: id, body: self.new_block() },
-            "return" => StatementKind::Return { value: self.return_value(id) },
+            "startLoop" => StatementKind::Loop {
+                call: id,
+                body: self.new_block(),
+            },
+            "return" => StatementKind::Return {
+                value: self.return_value(id),
+            },
             _ => StatementKind::Call { call: id, target },
         };
         self.push(kind, span);
@@ -219,13 +281,19 @@ impl<'a> Parser<'a> {
 
     /// `return(x)` is `return x`, by its first argument.
     fn return_value(&mut self, call: CallId) -> ReturnValue {
-        let Call { first_argument, arguments, .. } = self.script.calls[call.index()];
+        let Call {
+            first_argument,
+            arguments,
+            ..
+        } = self.script.calls[call.index()];
         if arguments == 0 {
             return ReturnValue::Nothing;
         }
         match self.script.arguments[first_argument as usize].value {
             ArgumentValue::Text { text, .. } => ReturnValue::Expression(self.evaluation(text)),
-            ArgumentValue::Integer(_) | ArgumentValue::Float(_) => ReturnValue::Number(ArgumentId::new(first_argument as usize)),
+            ArgumentValue::Integer(_) | ArgumentValue::Float(_) => {
+                ReturnValue::Number(ArgumentId::new(first_argument as usize))
+            }
         }
     }
 
@@ -261,16 +329,24 @@ impl<'a> Parser<'a> {
 
     /// Takes the lines of a function out of the run of lines it stands in, and begins with them.
     fn function(&mut self, index: u32, line: Span, header: Span) {
-        let Some(around) = self.bodies.last_mut() else { return };
+        let Some(around) = self.bodies.last_mut() else {
+            return;
+        };
         let first = index + 1;
         let closing = self.balanced_by[index as usize];
         let closed = closing < around.end;
         // Without a closing brace all that is left is taken, and its last line lost.
-        let last = if closed { closing } else { around.end.saturating_sub(1).max(first) };
+        let last = if closed {
+            closing
+        } else {
+            around.end.saturating_sub(1).max(first)
+        };
         around.next = if closed { closing + 1 } else { around.end };
         let closed_by = closed.then(|| self.lines[closing as usize]);
         match closed_by {
-            Some(brace) if brace.of(self.text) != "}" => self.remark(RemarkKind::LostWithBrace, brace),
+            Some(brace) if brace.of(self.text) != "}" => {
+                self.remark(RemarkKind::LostWithBrace, brace)
+            }
             None if last < self.bodies.last().map_or(0, |body| body.end) => {
                 self.remark(RemarkKind::LostLastLine, self.lines[last as usize]);
             }
@@ -278,7 +354,14 @@ impl<'a> Parser<'a> {
         }
         let (name, parameters) = self.header(header);
         let body = self.new_block();
-        let function = Function { name, parameters, body, header: line, lines: first..last, closed_by };
+        let function = Function {
+            name,
+            parameters,
+            body,
+            header: line,
+            lines: first..last,
+            closed_by,
+        };
         self.begin_body(first, last, body, Some(function));
     }
 
@@ -286,12 +369,19 @@ impl<'a> Parser<'a> {
     fn header(&self, header: Span) -> (Span, Vec<Span>) {
         let content = header.of(self.text);
         let start = header.start as usize;
-        let Some(open) = content.find('(') else { return (header, Vec::new()) };
-        let close = content[open..].find(')').map_or(content.len(), |close| open + close);
+        let Some(open) = content.find('(') else {
+            return (header, Vec::new());
+        };
+        let close = content[open..]
+            .find(')')
+            .map_or(content.len(), |close| open + close);
         let mut parameters = Vec::new();
         let mut from = open + 1;
         for parameter in content[open + 1..close].split(',') {
-            let span = strip(self.text, Span::new(start + from, start + from + parameter.len()));
+            let span = strip(
+                self.text,
+                Span::new(start + from, start + from + parameter.len()),
+            );
             from += parameter.len() + 1;
             if !span.is_empty() {
                 parameters.push(span);
@@ -311,14 +401,24 @@ impl<'a> Parser<'a> {
         // Calls whose arguments are still to be looked at, with their depth.
         let mut pending = vec![(first, 1)];
         while let Some((call, depth)) = pending.pop() {
-            let Call { first_argument, arguments, .. } = self.script.calls[call.index()];
+            let Call {
+                first_argument,
+                arguments,
+                ..
+            } = self.script.calls[call.index()];
             for argument in first_argument..first_argument + arguments {
-                let ArgumentValue::Text { text, .. } = self.script.arguments[argument as usize].value else { continue };
+                let ArgumentValue::Text { text, .. } =
+                    self.script.arguments[argument as usize].value
+                else {
+                    continue;
+                };
                 let resolved = self.text_form(text, depth);
                 if let TextForm::Nested(inner) = resolved {
                     pending.push((inner, depth + 1));
                 }
-                if let ArgumentValue::Text { form, .. } = &mut self.script.arguments[argument as usize].value {
+                if let ArgumentValue::Text { form, .. } =
+                    &mut self.script.arguments[argument as usize].value
+                {
                     *form = resolved;
                 }
             }
@@ -361,7 +461,11 @@ impl<'a> Parser<'a> {
             let value = match arguments::value(self.text, piece) {
                 Value::Float(value) => ArgumentValue::Float(value),
                 Value::Integer(value) => ArgumentValue::Integer(value),
-                Value::Text { text, quoted } => ArgumentValue::Text { text, quoted, form: TextForm::Plain },
+                Value::Text { text, quoted } => ArgumentValue::Text {
+                    text,
+                    quoted,
+                    form: TextForm::Plain,
+                },
             };
             self.script.arguments.push(Argument { span: piece, value });
         }
@@ -375,8 +479,18 @@ impl<'a> Parser<'a> {
             "return" => Callee::Return,
             _ => Callee::Command,
         };
-        let span = Span { start: span.start, end };
-        self.script.calls.push(Call { name, list, span, callee, first_argument, arguments });
+        let span = Span {
+            start: span.start,
+            end,
+        };
+        self.script.calls.push(Call {
+            name,
+            list,
+            span,
+            callee,
+            first_argument,
+            arguments,
+        });
         id
     }
 
@@ -388,7 +502,10 @@ impl<'a> Parser<'a> {
 
     /// An evaluation that [`Self::settle`] parses.
     fn unparsed(&mut self, text: Span) -> EvaluationId {
-        let parsed = Err(expression::SyntaxError { message: String::new(), span: text });
+        let parsed = Err(expression::SyntaxError {
+            message: String::new(),
+            span: text,
+        });
         self.script.evaluations.push(Evaluation { text, parsed });
         EvaluationId::new(self.script.evaluations.len() - 1)
     }
@@ -399,12 +516,19 @@ impl<'a> Parser<'a> {
             for call in &mut self.script.calls {
                 let name = call.name.of(self.text);
                 if call.callee == Callee::Command && name != "if" {
-                    call.callee = self.script.function_names.get(name).map_or(Callee::Command, |&id| Callee::Function(id));
+                    call.callee = self
+                        .script
+                        .function_names
+                        .get(name)
+                        .map_or(Callee::Command, |&id| Callee::Function(id));
                 }
             }
         }
         for index in 0..self.script.statements.len() {
-            let StatementKind::Assign { target, right: RightSide::Expression(id) } = self.script.statements[index].kind
+            let StatementKind::Assign {
+                target,
+                right: RightSide::Expression(id),
+            } = self.script.statements[index].kind
             else {
                 continue;
             };
@@ -414,14 +538,27 @@ impl<'a> Parser<'a> {
                 let (name, list) = split_call(self.text, text);
                 if let Some(&function) = self.script.function_names.get(name.of(self.text)) {
                     argument = list;
-                    let dropped = strip(self.text, Span { start: behind(self.text, list), end: text.end });
-                    let right = RightSide::FunctionCall { function, argument: id, dropped };
+                    let dropped = strip(
+                        self.text,
+                        Span {
+                            start: behind(self.text, list),
+                            end: text.end,
+                        },
+                    );
+                    let right = RightSide::FunctionCall {
+                        function,
+                        argument: id,
+                        dropped,
+                    };
                     self.script.statements[index].kind = StatementKind::Assign { target, right };
                 }
             }
             let argument = strip(self.text, argument);
             let parsed = expression::parse(&mut self.script.expressions, self.text, argument);
-            self.script.evaluations[id.index()] = Evaluation { text: argument, parsed };
+            self.script.evaluations[id.index()] = Evaluation {
+                text: argument,
+                parsed,
+            };
         }
     }
 
@@ -430,7 +567,11 @@ impl<'a> Parser<'a> {
     fn push(&mut self, kind: StatementKind, span: Span) -> StatementId {
         let id = StatementId::new(self.script.statements.len());
         let current = self.current();
-        self.script.statements.push(Statement { kind, span, next: None });
+        self.script.statements.push(Statement {
+            kind,
+            span,
+            next: None,
+        });
         let block = &mut self.script.blocks[current.index()];
         match block.last.replace(id) {
             None => block.first = Some(id),
@@ -445,7 +586,9 @@ impl<'a> Parser<'a> {
     }
 
     fn current(&self) -> BlockId {
-        self.bodies.last().map_or(self.script.root, |body| body.current)
+        self.bodies
+            .last()
+            .map_or(self.script.root, |body| body.current)
     }
 
     fn set_current(&mut self, block: BlockId) {

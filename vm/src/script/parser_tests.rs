@@ -7,7 +7,12 @@ use std::fmt::Write as _;
 
 /// Runs on a stack as small as a thread's by default.
 fn on_small_stack(test: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new().stack_size(256 << 10).spawn(test).unwrap().join().unwrap();
+    std::thread::Builder::new()
+        .stack_size(256 << 10)
+        .spawn(test)
+        .unwrap()
+        .join()
+        .unwrap();
 }
 
 #[test]
@@ -25,7 +30,8 @@ fn a_hundred_thousand_nested_ifs_are_read_and_dropped_without_recursion() {
 fn nested_functions_are_read_once_and_without_recursion() {
     on_small_stack(|| {
         let count = 40_000;
-        let script = parse("function f() {\n".repeat(count) + "x = 1\n" + &"}\n".repeat(count)).unwrap();
+        let script =
+            parse("function f() {\n".repeat(count) + "x = 1\n" + &"}\n".repeat(count)).unwrap();
         assert_eq!(script.functions().count(), count);
         assert!(script.steps() < 20 * script.source().text().len() as u64);
         let open = parse("function f() {\n".repeat(count)).unwrap();
@@ -40,12 +46,24 @@ fn calls_in_calls_are_read_to_a_depth_and_within_a_budget() {
         let script = parse("f(".repeat(deep) + "x" + &")".repeat(deep)).unwrap();
         assert_eq!(script.calls().count() as u32, NESTED_CALLS_MAX);
         let innermost = script.calls().last().unwrap().0;
-        let [argument] = script.arguments(innermost) else { panic!("one argument") };
-        assert!(matches!(argument.value, ArgumentValue::Text { form: TextForm::TooDeep, .. }));
+        let [argument] = script.arguments(innermost) else {
+            panic!("one argument")
+        };
+        assert!(matches!(
+            argument.value,
+            ArgumentValue::Text {
+                form: TextForm::TooDeep,
+                ..
+            }
+        ));
 
         let wide = "f(".repeat(800) + &"x".repeat(500_000) + &")".repeat(800);
         let script = parse(wide).unwrap();
-        assert!(script.steps() < 12 * script.source().text().len() as u64 + (8 << 20), "{}", script.steps());
+        assert!(
+            script.steps() < 12 * script.source().text().len() as u64 + (8 << 20),
+            "{}",
+            script.steps()
+        );
     });
 }
 
@@ -66,8 +84,23 @@ fn work_is_linear_in_the_text() {
         let ratio = steps(8_000) / steps(1_000);
         assert!((7.5..8.5).contains(&ratio), "{line}: {ratio}");
     }
-    for piece in ["a+", "a,", "(a)+", "not ", "a.b+", "a if b else ", "\"a\" ", "a<", "[a]+", "-1+"] {
-        let steps = |count: usize| parse(format!("x = {}a", piece.repeat(count))).unwrap().steps() as f64;
+    for piece in [
+        "a+",
+        "a,",
+        "(a)+",
+        "not ",
+        "a.b+",
+        "a if b else ",
+        "\"a\" ",
+        "a<",
+        "[a]+",
+        "-1+",
+    ] {
+        let steps = |count: usize| {
+            parse(format!("x = {}a", piece.repeat(count)))
+                .unwrap()
+                .steps() as f64
+        };
         let ratio = steps(8_000) / steps(1_000);
         assert!(ratio < 8.5, "{piece}: {ratio}");
     }
@@ -88,10 +121,15 @@ fn every_statement_knows_its_line() {
     }
     let script = parse(text.as_str()).unwrap();
     for (_, statement) in script.statements() {
-        let StatementKind::Assign { target, .. } = statement.kind else { panic!("an assignment") };
+        let StatementKind::Assign { target, .. } = statement.kind else {
+            panic!("an assignment")
+        };
         let place = script.position(statement.span);
         let line = text.lines().nth(place.line as usize - 1).unwrap();
-        assert!(line.starts_with(script.text(target)) && place.column == 1, "{place}");
+        assert!(
+            line.starts_with(script.text(target)) && place.column == 1,
+            "{place}"
+        );
     }
 }
 

@@ -20,8 +20,15 @@ fn script() -> impl Strategy<Value = String> {
 }
 
 fn check_inside(text: &str, span: Span) {
-    assert!(span.start <= span.end && span.end as usize <= text.len(), "{span:?} in {} bytes", text.len());
-    assert!(text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize), "{span:?}");
+    assert!(
+        span.start <= span.end && span.end as usize <= text.len(),
+        "{span:?} in {} bytes",
+        text.len()
+    );
+    assert!(
+        text.is_char_boundary(span.start as usize) && text.is_char_boundary(span.end as usize),
+        "{span:?}"
+    );
 }
 
 proptest! {

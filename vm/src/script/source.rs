@@ -13,7 +13,10 @@ pub fn is_space(char: char) -> bool {
 pub fn strip(text: &str, span: Span) -> Span {
     let inner = span.of(text);
     let end = span.start as usize + inner.trim_end_matches(is_space).len();
-    let start = end - inner[..end - span.start as usize].trim_start_matches(is_space).len();
+    let start = end
+        - inner[..end - span.start as usize]
+            .trim_start_matches(is_space)
+            .len();
     Span::new(start, end)
 }
 
@@ -29,9 +32,14 @@ impl Source {
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         let text = text.into();
-        assert!(text.len() <= super::limits::SCRIPT_BYTES_MAX, "the caller checks the size of a script");
+        assert!(
+            text.len() <= super::limits::SCRIPT_BYTES_MAX,
+            "the caller checks the size of a script"
+        );
         let breaks = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
-        let line_starts = std::iter::once(0).chain(breaks.map(|(at, _)| at as u32 + 1)).collect();
+        let line_starts = std::iter::once(0)
+            .chain(breaks.map(|(at, _)| at as u32 + 1))
+            .collect();
         Self { text, line_starts }
     }
 
@@ -51,7 +59,10 @@ impl Source {
     #[must_use]
     pub fn line(&self, index: u32) -> Span {
         let start = self.line_starts[index as usize];
-        let end = self.line_starts.get(index as usize + 1).map_or(self.text.len(), |&next| next as usize - 1);
+        let end = self
+            .line_starts
+            .get(index as usize + 1)
+            .map_or(self.text.len(), |&next| next as usize - 1);
         Span::new(start as usize, end)
     }
 
@@ -66,8 +77,14 @@ impl Source {
     pub fn position(&self, offset: u32) -> Position {
         let line = self.line_of(offset);
         let start = self.line_starts[line as usize] as usize;
-        let column = self.text[start..].char_indices().take_while(|&(at, _)| start + at < offset as usize).count();
-        Position { line: line + 1, column: column as u32 + 1 }
+        let column = self.text[start..]
+            .char_indices()
+            .take_while(|&(at, _)| start + at < offset as usize)
+            .count();
+        Position {
+            line: line + 1,
+            column: column as u32 + 1,
+        }
     }
 
     /// What a span names.

@@ -14,13 +14,19 @@ impl Span {
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
         debug_assert!(start <= end, "a span of {start}..{end}");
-        Self { start: start as u32, end: end as u32 }
+        Self {
+            start: start as u32,
+            end: end as u32,
+        }
     }
 
     /// From the start of this one to the end of `other`.
     #[must_use]
     pub fn to(self, other: Self) -> Self {
-        Self { start: self.start, end: other.end.max(self.start) }
+        Self {
+            start: self.start,
+            end: other.end.max(self.start),
+        }
     }
 
     /// The text it names. `source` is the text that the span was made for.

@@ -36,7 +36,9 @@ mod tests {
             ("$a {b} ${c{d}}", vec!["c{d"]),
             ("$${a}", vec!["a"]),
         ] {
-            let found: Vec<_> = placeholders(text, Span::new(0, text.len())).map(|name| name.of(text)).collect();
+            let found: Vec<_> = placeholders(text, Span::new(0, text.len()))
+                .map(|name| name.of(text))
+                .collect();
             assert_eq!(found, expected, "{text}");
         }
     }

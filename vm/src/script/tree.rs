@@ -320,7 +320,10 @@ impl Script {
 
     /// Every statement, those of blocks and functions included, in the order of the text but for nested functions.
     pub fn statements(&self) -> impl Iterator<Item = (StatementId, &Statement)> {
-        self.statements.iter().enumerate().map(|(index, statement)| (StatementId::new(index), statement))
+        self.statements
+            .iter()
+            .enumerate()
+            .map(|(index, statement)| (StatementId::new(index), statement))
     }
 
     /// The ids of [`Self::statements`].
@@ -336,7 +339,8 @@ impl Script {
     /// The statements of a block, not those of blocks within.
     pub fn block(&self, id: BlockId) -> impl Iterator<Item = (StatementId, &Statement)> {
         let first = self.blocks[id.index()].first;
-        std::iter::successors(first, |&id| self.statement(id).next).map(|id| (id, self.statement(id)))
+        std::iter::successors(first, |&id| self.statement(id).next)
+            .map(|id| (id, self.statement(id)))
     }
 
     /// A call.
@@ -347,7 +351,10 @@ impl Script {
 
     /// Every call, those in arguments included.
     pub fn calls(&self) -> impl Iterator<Item = (CallId, &Call)> {
-        self.calls.iter().enumerate().map(|(index, call)| (CallId::new(index), call))
+        self.calls
+            .iter()
+            .enumerate()
+            .map(|(index, call)| (CallId::new(index), call))
     }
 
     /// The arguments of a call, empty ones left out.
@@ -371,7 +378,10 @@ impl Script {
 
     /// Every function, replaced ones included.
     pub fn functions(&self) -> impl Iterator<Item = (FunctionId, &Function)> {
-        self.functions.iter().enumerate().map(|(index, function)| (FunctionId::new(index), function))
+        self.functions
+            .iter()
+            .enumerate()
+            .map(|(index, function)| (FunctionId::new(index), function))
     }
 
     /// The function that a name calls.
@@ -403,7 +413,10 @@ impl Script {
     pub fn unquoted(&self, text: Span) -> Span {
         let bytes = self.text(text).as_bytes();
         match bytes {
-            [first @ (b'"' | b'\''), .., last] if first == last => Span { start: text.start + 1, end: text.end - 1 },
+            [first @ (b'"' | b'\''), .., last] if first == last => Span {
+                start: text.start + 1,
+                end: text.end - 1,
+            },
             _ => text,
         }
     }

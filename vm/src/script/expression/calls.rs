@@ -42,13 +42,25 @@ impl Parser<'_> {
                     let clauses = self.clauses(argument, comprehension)?;
                     if !alone || self.token.kind != Kind::Close(b')') {
                         let span = first.span.to(self.token.span);
-                        return Err(SyntaxError::new("Generator expression must be parenthesized", span));
+                        return Err(SyntaxError::new(
+                            "Generator expression must be parenthesized",
+                            span,
+                        ));
                     }
                     let span = open.to(self.token.span);
-                    let generator = self.push(Node::Generator { element: argument, clauses }, span)?;
+                    let generator = self.push(
+                        Node::Generator {
+                            element: argument,
+                            clauses,
+                        },
+                        span,
+                    )?;
                     self.scratch.push(generator);
                 } else if unpacked_keywords || !keywords.is_empty() {
-                    return Err(SyntaxError::new("positional argument follows keyword argument", first.span));
+                    return Err(SyntaxError::new(
+                        "positional argument follows keyword argument",
+                        first.span,
+                    ));
                 } else {
                     self.scratch.push(argument);
                 }
@@ -62,7 +74,14 @@ impl Parser<'_> {
         let arguments = self.list_since(base);
         self.scratch.extend(keywords);
         let keywords = self.list_since(base);
-        self.push(Node::Call { function, arguments, keywords }, start.to(close))
+        self.push(
+            Node::Call {
+                function,
+                arguments,
+                keywords,
+            },
+            start.to(close),
+        )
     }
 
     /// `name=value`; the parser is at the `=`, `argument` is what it read in front of it.
@@ -76,14 +95,22 @@ impl Parser<'_> {
         self.advance()?;
         let value = self.expression()?;
         let span = span.to(self.built().span(value));
-        self.push(Node::Keyword { name: Some(name), value }, span)
+        self.push(
+            Node::Keyword {
+                name: Some(name),
+                value,
+            },
+            span,
+        )
     }
 
     fn check_keywords(&mut self, keywords: &[NodeId]) -> Result<(), SyntaxError> {
         let mut names = HashSet::new();
         let built = self.built();
         for &keyword in keywords {
-            if let Node::Keyword { name: Some(name), .. } = built.node(keyword)
+            if let Node::Keyword {
+                name: Some(name), ..
+            } = built.node(keyword)
                 && !names.insert(built.name(name))
             {
                 let message = format!("keyword argument repeated: {}", built.name(name));
@@ -116,9 +143,17 @@ impl Parser<'_> {
         let close = self.expect_close(b']', open)?;
         let index = if is_tuple {
             let members = self.list_since(base);
-            self.push(Node::Tuple(members), Span { start: inner.start, end: end.start })?
+            self.push(
+                Node::Tuple(members),
+                Span {
+                    start: inner.start,
+                    end: end.start,
+                },
+            )?
         } else {
-            self.scratch.pop().ok_or_else(|| SyntaxError::new("invalid syntax", inner))?
+            self.scratch
+                .pop()
+                .ok_or_else(|| SyntaxError::new("invalid syntax", inner))?
         };
         self.push(Node::Subscript { value, index }, start.to(close))
     }
@@ -174,43 +209,73 @@ impl Parser<'_> {
         while self.token.kind != Kind::Colon {
             let here = self.token.span;
             let slash = Kind::Operator(BinaryOp::Div);
-            if self.token.kind == slash && kind == ParameterKind::Positional && !parameters.is_empty() {
-                if parameters.iter().any(|one| one.kind == ParameterKind::PositionalOnly) {
+            if self.token.kind == slash
+                && kind == ParameterKind::Positional
+                && !parameters.is_empty()
+            {
+                if parameters
+                    .iter()
+                    .any(|one| one.kind == ParameterKind::PositionalOnly)
+                {
                     return Err(self.unexpected());
                 }
                 self.advance()?;
                 for parameter in &mut parameters {
                     parameter.kind = ParameterKind::PositionalOnly;
                 }
-            } else if self.token.kind == Kind::Operator(BinaryOp::Mult) && kind == ParameterKind::Positional {
+            } else if self.token.kind == Kind::Operator(BinaryOp::Mult)
+                && kind == ParameterKind::Positional
+            {
                 self.advance()?;
                 kind = ParameterKind::KeywordOnly;
                 names_needed = self.token.kind != Kind::Name;
                 if !names_needed {
                     let name = self.name()?;
-                    parameters.push(Parameter { name, kind: ParameterKind::Rest, default: None });
+                    parameters.push(Parameter {
+                        name,
+                        kind: ParameterKind::Rest,
+                        default: None,
+                    });
                 }
             } else if self.take(Kind::Operator(BinaryOp::Pow))? {
                 let name = self.parameter_name()?;
-                parameters.push(Parameter { name, kind: ParameterKind::KeywordRest, default: None });
+                parameters.push(Parameter {
+                    name,
+                    kind: ParameterKind::KeywordRest,
+                    default: None,
+                });
                 self.take(Kind::Comma)?;
                 break;
             } else {
                 let name = self.parameter_name()?;
-                let default = if self.take(Kind::Equals)? { Some(self.expression()?) } else { None };
+                let default = if self.take(Kind::Equals)? {
+                    Some(self.expression()?)
+                } else {
+                    None
+                };
                 let after_default = parameters.last().is_some_and(|last| last.default.is_some());
                 if default.is_none() && after_default && kind == ParameterKind::Positional {
-                    return Err(SyntaxError::new("non-default argument follows default argument", here));
+                    return Err(SyntaxError::new(
+                        "non-default argument follows default argument",
+                        here,
+                    ));
                 }
                 names_needed = false;
-                parameters.push(Parameter { name, kind, default });
+                parameters.push(Parameter {
+                    name,
+                    kind,
+                    default,
+                });
             }
             if !self.take(Kind::Comma)? {
                 break;
             }
         }
         if names_needed {
-            return Err(SyntaxError::new("named arguments must follow bare *", self.token.span));
+            return Err(SyntaxError::new(
+                "named arguments must follow bare *",
+                self.token.span,
+            ));
         }
         self.check_parameters(&parameters, start)?;
         if !self.take(Kind::Colon)? {
@@ -228,21 +293,40 @@ impl Parser<'_> {
         let built = self.built();
         let first = built.parameters.len();
         built.parameters.extend_from_slice(parameters);
-        self.push(Node::Lambda { parameters: List::new(first, parameters.len()), body }, span)
+        self.push(
+            Node::Lambda {
+                parameters: List::new(first, parameters.len()),
+                body,
+            },
+            span,
+        )
     }
 
     fn parameter_name(&mut self) -> Result<TextId, SyntaxError> {
-        if self.token.kind == Kind::Name { self.name() } else { Err(self.unexpected()) }
+        if self.token.kind == Kind::Name {
+            self.name()
+        } else {
+            Err(self.unexpected())
+        }
     }
 
-    fn check_parameters(&mut self, parameters: &[Parameter], span: Span) -> Result<(), SyntaxError> {
+    fn check_parameters(
+        &mut self,
+        parameters: &[Parameter],
+        span: Span,
+    ) -> Result<(), SyntaxError> {
         let built = self.built();
         let mut names = HashSet::new();
-        match parameters.iter().map(|one| built.name(one.name)).find(|name| !names.insert(*name)) {
+        match parameters
+            .iter()
+            .map(|one| built.name(one.name))
+            .find(|name| !names.insert(*name))
+        {
             None => Ok(()),
-            Some(name) => {
-                Err(SyntaxError::new(format!("duplicate argument '{name}' in function definition"), span))
-            }
+            Some(name) => Err(SyntaxError::new(
+                format!("duplicate argument '{name}' in function definition"),
+                span,
+            )),
         }
     }
 }

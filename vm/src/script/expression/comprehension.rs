@@ -15,19 +15,27 @@ pub(super) struct Start {
 impl Parser<'_> {
     /// To be called in front of what may become the element of a comprehension.
     pub(super) fn comprehension_start(&self) -> Start {
-        Start { walruses: self.walruses.len() }
+        Start {
+            walruses: self.walruses.len(),
+        }
     }
 
     /// Does a `for` of a comprehension follow?
     pub(super) fn at_clause(&self) -> bool {
-        matches!(self.token.kind, Kind::Keyword(Keyword::For | Keyword::Async))
+        matches!(
+            self.token.kind,
+            Kind::Keyword(Keyword::For | Keyword::Async)
+        )
     }
 
     /// All the `for` clauses behind an element.
     pub(super) fn clauses(&mut self, element: NodeId, start: Start) -> Result<Nodes, SyntaxError> {
         if let Node::Starred(_) = self.built().node(element) {
             let span = self.built().span(element);
-            return Err(SyntaxError::new("iterable unpacking cannot be used in comprehension", span));
+            return Err(SyntaxError::new(
+                "iterable unpacking cannot be used in comprehension",
+                span,
+            ));
         }
         let base = self.scratch.len();
         while self.at_clause() {
@@ -41,7 +49,10 @@ impl Parser<'_> {
     fn clause(&mut self) -> Result<NodeId, SyntaxError> {
         let first = self.token.span;
         if self.take(Kind::Keyword(Keyword::Async))? {
-            return Err(SyntaxError::new("asynchronous comprehension outside of an asynchronous function", first));
+            return Err(SyntaxError::new(
+                "asynchronous comprehension outside of an asynchronous function",
+                first,
+            ));
         }
         self.advance()?;
         let target = self.clause_target()?;
@@ -59,7 +70,14 @@ impl Parser<'_> {
             self.scratch.push(condition);
         }
         let conditions = self.list_since(base);
-        self.push(Node::Clause { target, iterable, conditions }, first.to(end))
+        self.push(
+            Node::Clause {
+                target,
+                iterable,
+                conditions,
+            },
+            first.to(end),
+        )
     }
 
     /// Names between `for` and `in`, with commas or without.
@@ -91,10 +109,15 @@ impl Parser<'_> {
             let members = self.list_since(base);
             self.push(Node::Tuple(members), start.to(last))?
         } else {
-            self.scratch.pop().ok_or_else(|| SyntaxError::new("invalid syntax", start))?
+            self.scratch
+                .pop()
+                .ok_or_else(|| SyntaxError::new("invalid syntax", start))?
         };
         if let Node::Starred(_) = self.built().node(target) {
-            return Err(SyntaxError::new("starred assignment target must be in a list or tuple", start));
+            return Err(SyntaxError::new(
+                "starred assignment target must be in a list or tuple",
+                start,
+            ));
         }
         self.check_target(target)?;
         Ok(target)
@@ -110,21 +133,35 @@ impl Parser<'_> {
         let built = self.built();
         let mut targets: Vec<NodeId> = clauses
             .iter()
-            .filter_map(|&clause| if let Node::Clause { target, .. } = built.node(clause) { Some(target) } else { None })
+            .filter_map(|&clause| {
+                if let Node::Clause { target, .. } = built.node(clause) {
+                    Some(target)
+                } else {
+                    None
+                }
+            })
             .collect();
         let mut names = HashSet::new();
         while let Some(target) = targets.pop() {
             match built.node(target) {
                 Node::Name(name) => _ = names.insert(built.name(name)),
                 Node::Starred(inner) => targets.push(inner),
-                Node::Tuple(list) | Node::List(list) => targets.extend_from_slice(built.nodes(list)),
+                Node::Tuple(list) | Node::List(list) => {
+                    targets.extend_from_slice(built.nodes(list))
+                }
                 _ => {}
             }
         }
-        match bound.iter().map(|&name| built.name(name)).find(|name| names.contains(name)) {
+        match bound
+            .iter()
+            .map(|&name| built.name(name))
+            .find(|name| names.contains(name))
+        {
             None => Ok(()),
             Some(name) => {
-                let message = format!("assignment expression cannot rebind comprehension iteration variable '{name}'");
+                let message = format!(
+                    "assignment expression cannot rebind comprehension iteration variable '{name}'"
+                );
                 Err(SyntaxError::new(message, built.span(clauses[0])))
             }
         }

@@ -23,7 +23,11 @@ impl Parser<'_> {
         let whole = open.to(close);
         // A tuple or generator has its parentheses; a value does not notice them.
         let built = self.built();
-        if matches!(built.node(inner.node), Node::Tuple(_) | Node::Generator { .. }) && inner.made_here {
+        if matches!(
+            built.node(inner.node),
+            Node::Tuple(_) | Node::Generator { .. }
+        ) && inner.made_here
+        {
             built.spans[inner.node.0 as usize] = whole;
         }
         Ok(inner.node)
@@ -32,7 +36,11 @@ impl Parser<'_> {
     /// What an f-string's field holds: the inside of parentheses, up to the end.
     pub(super) fn enclosed(&mut self) -> Parsed {
         let inner = self.enclosed_until(None)?;
-        if self.token.kind == Kind::End { Ok(inner.node) } else { Err(self.unexpected()) }
+        if self.token.kind == Kind::End {
+            Ok(inner.node)
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// One expression, a tuple or a generator, without what closes it.
@@ -43,22 +51,40 @@ impl Parser<'_> {
         if self.at_clause() {
             let clauses = self.clauses(first, comprehension)?;
             let span = start.to(self.token.span);
-            let node = self.push(Node::Generator { element: first, clauses }, span)?;
-            return Ok(Inner { node, made_here: true });
+            let node = self.push(
+                Node::Generator {
+                    element: first,
+                    clauses,
+                },
+                span,
+            )?;
+            return Ok(Inner {
+                node,
+                made_here: true,
+            });
         }
         if self.token.kind != Kind::Comma {
             let built = self.built();
             if let Node::Starred(_) = built.node(first) {
-                return Err(SyntaxError::new("cannot use starred expression here", built.span(first)));
+                return Err(SyntaxError::new(
+                    "cannot use starred expression here",
+                    built.span(first),
+                ));
             }
-            return Ok(Inner { node: first, made_here: false });
+            return Ok(Inner {
+                node: first,
+                made_here: false,
+            });
         }
         let base = self.scratch.len();
         self.scratch.push(first);
         self.more_members(close.map_or(Kind::End, Kind::Close))?;
         let members = self.list_since(base);
         let node = self.push(Node::Tuple(members), start.to(self.token.span))?;
-        Ok(Inner { node, made_here: true })
+        Ok(Inner {
+            node,
+            made_here: true,
+        })
     }
 
     /// `, a, b` up to a closing bracket, which is left.
@@ -81,7 +107,13 @@ impl Parser<'_> {
             if self.at_clause() {
                 let clauses = self.clauses(first, comprehension)?;
                 let close = self.expect_close(b']', open)?;
-                return self.push(Node::ListComp { element: first, clauses }, open.to(close));
+                return self.push(
+                    Node::ListComp {
+                        element: first,
+                        clauses,
+                    },
+                    open.to(close),
+                );
             }
             self.scratch.push(first);
             self.more_members(Kind::Close(b']'))?;
@@ -132,7 +164,13 @@ impl Parser<'_> {
         if self.at_clause() {
             let clauses = self.clauses(first, comprehension)?;
             let close = self.expect_close(b'}', open)?;
-            return self.push(Node::SetComp { element: first, clauses }, open.to(close));
+            return self.push(
+                Node::SetComp {
+                    element: first,
+                    clauses,
+                },
+                open.to(close),
+            );
         }
         self.scratch.push(first);
         self.more_members(Kind::Close(b'}'))?;

@@ -14,7 +14,10 @@ pub struct SyntaxError {
 
 impl SyntaxError {
     pub(super) fn new(message: impl Into<String>, span: Span) -> Self {
-        Self { message: message.into(), span }
+        Self {
+            message: message.into(),
+            span,
+        }
     }
 }
 

@@ -15,13 +15,21 @@ const FIELD_DEPTH_MAX: u32 = 2;
 
 impl Parser<'_> {
     /// Appends the parts of an f-string to the scratch list; text that may still go on stays in `buffer`.
-    pub(super) fn formatted_string(&mut self, literal: Literal, buffer: &mut Buffer) -> Result<(), SyntaxError> {
+    pub(super) fn formatted_string(
+        &mut self,
+        literal: Literal,
+        buffer: &mut Buffer,
+    ) -> Result<(), SyntaxError> {
         let mut at = literal.body.start as usize;
         self.parts(&mut at, literal, 0, buffer)
     }
 
     /// Makes the text so far a part of its own.
-    pub(super) fn flush_text(&mut self, buffer: &mut Buffer, span: Span) -> Result<(), SyntaxError> {
+    pub(super) fn flush_text(
+        &mut self,
+        buffer: &mut Buffer,
+        span: Span,
+    ) -> Result<(), SyntaxError> {
         if !buffer.is_empty() {
             let text = self.add_text(buffer.take());
             let part = self.push(Node::Text(text), span)?;
@@ -31,7 +39,13 @@ impl Parser<'_> {
     }
 
     /// Texts and fields from `at` to the end of the literal or, in a format (`depth` > 0), to its `}`.
-    fn parts(&mut self, at: &mut usize, literal: Literal, depth: u32, buffer: &mut Buffer) -> Result<(), SyntaxError> {
+    fn parts(
+        &mut self,
+        at: &mut usize,
+        literal: Literal,
+        depth: u32,
+        buffer: &mut Buffer,
+    ) -> Result<(), SyntaxError> {
         let end = literal.body.end as usize;
         loop {
             let start = *at;
@@ -48,7 +62,13 @@ impl Parser<'_> {
     }
 
     /// Text up to a brace. True if the brace was doubled, so that one of the two belongs to the text.
-    fn text_part(&self, at: &mut usize, literal: Literal, depth: u32, buffer: &mut Buffer) -> Result<bool, SyntaxError> {
+    fn text_part(
+        &self,
+        at: &mut usize,
+        literal: Literal,
+        depth: u32,
+        buffer: &mut Buffer,
+    ) -> Result<bool, SyntaxError> {
         let text = self.text();
         let end = literal.body.end as usize;
         let start = *at;
@@ -63,7 +83,9 @@ impl Parser<'_> {
                 if byte == b'N' {
                     // `\N{…}` is an escape. One without a brace is an error that the escapes report.
                     if *at < end && self.byte(*at) == b'{' {
-                        *at = text[*at..end].find('}').map_or(end, |close| *at + close + 1);
+                        *at = text[*at..end]
+                            .find('}')
+                            .map_or(end, |close| *at + close + 1);
                     }
                     continue;
                 }
@@ -76,7 +98,10 @@ impl Parser<'_> {
                     break;
                 }
                 if depth == 0 && byte == b'}' {
-                    return Err(SyntaxError::new("f-string: single '}' is not allowed", Span::new(*at - 1, *at)));
+                    return Err(SyntaxError::new(
+                        "f-string: single '}' is not allowed",
+                        Span::new(*at - 1, *at),
+                    ));
                 }
                 *at -= 1;
                 stop = *at;
@@ -94,11 +119,18 @@ impl Parser<'_> {
 
     /// One `{…}`; `at` is at its brace.
     fn field(
-        &mut self, at: &mut usize, literal: Literal, depth: u32, buffer: &mut Buffer, before: Span,
+        &mut self,
+        at: &mut usize,
+        literal: Literal,
+        depth: u32,
+        buffer: &mut Buffer,
+        before: Span,
     ) -> Result<(), SyntaxError> {
         let open = *at;
         let end = literal.body.end as usize;
-        let error = |message: &str, from: usize| Err(SyntaxError::new(message, Span::new(from.min(end), end)));
+        let error = |message: &str, from: usize| {
+            Err(SyntaxError::new(message, Span::new(from.min(end), end)))
+        };
         if depth >= FIELD_DEPTH_MAX {
             return error("f-string: expressions nested too deeply", open);
         }
@@ -122,7 +154,12 @@ impl Parser<'_> {
                 Some(b's') => Conversion::Str,
                 Some(b'r') => Conversion::Repr,
                 Some(b'a') => Conversion::Ascii,
-                Some(_) => return error("f-string: invalid conversion character: expected 's', 'r', or 'a'", *at),
+                Some(_) => {
+                    return error(
+                        "f-string: invalid conversion character: expected 's', 'r', or 'a'",
+                        *at,
+                    );
+                }
                 None => return error("f-string: expecting '}'", *at),
             };
             *at += 2;
@@ -146,7 +183,14 @@ impl Parser<'_> {
         if shown && spec.is_none() && conversion == Conversion::None {
             conversion = Conversion::Repr;
         }
-        let field = self.push(Node::FormattedValue { value, conversion, spec }, Span::new(open, *at))?;
+        let field = self.push(
+            Node::FormattedValue {
+                value,
+                conversion,
+                spec,
+            },
+            Span::new(open, *at),
+        )?;
         self.scratch.push(field);
         Ok(())
     }
@@ -162,7 +206,12 @@ impl Parser<'_> {
             let tripled = at + 2 < end && self.byte(at + 1) == byte && self.byte(at + 2) == byte;
             let next = if at + 1 < end { self.byte(at + 1) } else { 0 };
             match (byte, quote) {
-                (b'\\', _) => return error("f-string expression part cannot include a backslash".into(), at),
+                (b'\\', _) => {
+                    return error(
+                        "f-string expression part cannot include a backslash".into(),
+                        at,
+                    );
+                }
                 (_, Some((open, size))) => {
                     if byte == open && (size == 1 || tripled) {
                         quote = None;
@@ -180,12 +229,22 @@ impl Parser<'_> {
                     }
                     brackets.push(byte);
                 }
-                (b'#', None) => return error("f-string expression part cannot include '#'".into(), at),
+                (b'#', None) => {
+                    return error("f-string expression part cannot include '#'".into(), at);
+                }
                 (b'!' | b'=' | b'<' | b'>', None) if brackets.is_empty() && next == b'=' => at += 1,
                 (b'!' | b':' | b'}' | b'=', None) if brackets.is_empty() => break,
                 (b')' | b']' | b'}', None) => match brackets.pop() {
                     Some(open) if closing(open) == byte => {}
-                    Some(_) => return error(format!("f-string: closing parenthesis '{}' does not match", byte as char), at),
+                    Some(_) => {
+                        return error(
+                            format!(
+                                "f-string: closing parenthesis '{}' does not match",
+                                byte as char
+                            ),
+                            at,
+                        );
+                    }
                     None => return error(format!("f-string: unmatched '{}'", byte as char), at),
                 },
                 _ => {}
@@ -206,8 +265,15 @@ impl Parser<'_> {
 
     /// The expression of a field, which reads as if it were in parentheses.
     fn field_value(&mut self, inner: Span) -> Result<NodeId, SyntaxError> {
-        if inner.of(self.text()).bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c')) {
-            return Err(SyntaxError::new("f-string: empty expression not allowed", inner));
+        if inner
+            .of(self.text())
+            .bytes()
+            .all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b'\x0c'))
+        {
+            return Err(SyntaxError::new(
+                "f-string: empty expression not allowed",
+                inner,
+            ));
         }
         let lexer = Lexer::new(self.text(), inner, true);
         let outer = std::mem::replace(&mut self.lexer, lexer);

@@ -19,7 +19,13 @@ pub(super) struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub(super) fn new(text: &'a str, span: Span, enclosed: bool) -> Self {
-        Self { text, at: span.start as usize, end: span.end as usize, brackets: Vec::new(), enclosed }
+        Self {
+            text,
+            at: span.start as usize,
+            end: span.end as usize,
+            brackets: Vec::new(),
+            enclosed,
+        }
     }
 
     /// The whole text, of which the lexer may read a part only.
@@ -31,7 +37,9 @@ impl<'a> Lexer<'a> {
     pub(super) fn next(&mut self) -> Result<Token, SyntaxError> {
         self.skip_blanks()?;
         let start = self.at;
-        let Some(byte) = self.byte(0) else { return Ok(self.token(Kind::End, start)) };
+        let Some(byte) = self.byte(0) else {
+            return Ok(self.token(Kind::End, start));
+        };
         let kind = match byte {
             b'\n' | b'\r' => return self.end_of_line(),
             b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => return self.word(),
@@ -40,7 +48,10 @@ impl<'a> Lexer<'a> {
             b'"' | b'\'' => return self.string(start),
             b'(' | b'[' | b'{' => {
                 if self.brackets.len() >= BRACKETS_MAX {
-                    return Err(SyntaxError::new("too many nested parentheses", Span::new(start, start + 1)));
+                    return Err(SyntaxError::new(
+                        "too many nested parentheses",
+                        Span::new(start, start + 1),
+                    ));
                 }
                 self.brackets.push(byte);
                 self.at += 1;
@@ -64,7 +75,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn token(&self, kind: Kind, start: usize) -> Token {
-        Token { kind, span: Span::new(start, self.at) }
+        Token {
+            kind,
+            span: Span::new(start, self.at),
+        }
     }
 
     /// A byte ahead, if the part to be read reaches that far.
@@ -108,13 +122,22 @@ impl<'a> Lexer<'a> {
             self.skip_blanks()?;
         }
         if self.at < self.end {
-            return Err(SyntaxError::new("invalid syntax", Span::new(self.at, self.at + self.char_length())));
+            return Err(SyntaxError::new(
+                "invalid syntax",
+                Span::new(self.at, self.at + self.char_length()),
+            ));
         }
-        Ok(Token { kind: Kind::End, span: Span::new(start, start) })
+        Ok(Token {
+            kind: Kind::End,
+            span: Span::new(start, start),
+        })
     }
 
     fn char_length(&self) -> usize {
-        self.text[self.at..].chars().next().map_or(0, char::len_utf8)
+        self.text[self.at..]
+            .chars()
+            .next()
+            .map_or(0, char::len_utf8)
     }
 
     fn close(&mut self, byte: u8) -> Result<(), SyntaxError> {
@@ -123,17 +146,25 @@ impl<'a> Lexer<'a> {
             Some(open) if closing(open) == byte => Ok(()),
             Some(open) => {
                 let (byte, open) = (byte as char, open as char);
-                let message = format!("closing parenthesis '{byte}' does not match opening parenthesis '{open}'");
+                let message = format!(
+                    "closing parenthesis '{byte}' does not match opening parenthesis '{open}'"
+                );
                 Err(SyntaxError::new(message, here))
             }
-            None => Err(SyntaxError::new(format!("unmatched '{}'", byte as char), here)),
+            None => Err(SyntaxError::new(
+                format!("unmatched '{}'", byte as char),
+                here,
+            )),
         }
     }
 
     /// A name, a keyword, or the prefix of a string.
     fn word(&mut self) -> Result<Token, SyntaxError> {
         let start = self.at;
-        while self.byte(0).is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80) {
+        while self
+            .byte(0)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80)
+        {
             self.at += 1;
         }
         let word = &self.text[start..self.at];
@@ -145,7 +176,11 @@ impl<'a> Lexer<'a> {
         }
         if !word.is_ascii() {
             for (index, char) in word.char_indices() {
-                let fits = if index == 0 { unicode_ident::is_xid_start(char) } else { unicode_ident::is_xid_continue(char) };
+                let fits = if index == 0 {
+                    unicode_ident::is_xid_start(char)
+                } else {
+                    unicode_ident::is_xid_continue(char)
+                };
                 if !fits && char != '_' {
                     let span = Span::new(start + index, start + index + char.len_utf8());
                     let message = format!("invalid character '{char}' (U+{:04X})", char as u32);
@@ -193,8 +228,15 @@ impl<'a> Lexer<'a> {
     }
 
     fn unterminated(&self, start: usize, long: bool) -> SyntaxError {
-        let kind = if long { "triple-quoted string" } else { "string" };
-        SyntaxError::new(format!("unterminated {kind} literal"), Span::new(start, self.at))
+        let kind = if long {
+            "triple-quoted string"
+        } else {
+            "string"
+        };
+        SyntaxError::new(
+            format!("unterminated {kind} literal"),
+            Span::new(start, self.at),
+        )
     }
 
     /// Operators and punctuation: the longest that fits, with its length; 0 if there is none.
@@ -206,8 +248,20 @@ impl<'a> Lexer<'a> {
         let assigned = second == Some(b'=');
         let doubled = second == byte;
         // `+=` and its like are tokens of statements.
-        let operator = |op| if assigned { (Kind::Foreign, 2) } else { (Kind::Operator(op), 1) };
-        let doubled_operator = |op| if third == Some(b'=') { (Kind::Foreign, 3) } else { (Kind::Operator(op), 2) };
+        let operator = |op| {
+            if assigned {
+                (Kind::Foreign, 2)
+            } else {
+                (Kind::Operator(op), 1)
+            }
+        };
+        let doubled_operator = |op| {
+            if third == Some(b'=') {
+                (Kind::Foreign, 3)
+            } else {
+                (Kind::Operator(op), 2)
+            }
+        };
         match byte {
             Some(b'+') => operator(B::Add),
             Some(b'-') if second == Some(b'>') => (Kind::Foreign, 2),
@@ -247,7 +301,10 @@ impl<'a> Lexer<'a> {
         match byte {
             0 => SyntaxError::new("source code string cannot contain null bytes", here),
             b' '..=b'~' => SyntaxError::new("invalid syntax", here),
-            _ => SyntaxError::new(format!("invalid non-printable character U+{byte:04X}"), here),
+            _ => SyntaxError::new(
+                format!("invalid non-printable character U+{byte:04X}"),
+                here,
+            ),
         }
     }
 }

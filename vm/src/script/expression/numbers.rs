@@ -61,10 +61,14 @@ pub(super) fn scan(text: &[u8], start: usize) -> Result<usize, SyntaxError> {
         }
     }
     if matches!(byte(at), b'j' | b'J') {
-        return Err(SyntaxError::new("complex numbers are not part of the language", Span::new(start, at + 1)));
+        return Err(SyntaxError::new(
+            "complex numbers are not part of the language",
+            Span::new(start, at + 1),
+        ));
     }
     let literal = &text[start..at];
-    if is_integer && literal[0] == b'0' && literal.iter().any(|digit| matches!(digit, b'1'..=b'9')) {
+    if is_integer && literal[0] == b'0' && literal.iter().any(|digit| matches!(digit, b'1'..=b'9'))
+    {
         let message = "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers";
         return Err(SyntaxError::new(message, Span::new(start, at)));
     }
@@ -92,9 +96,26 @@ fn decimal_digits(text: &[u8], start: usize) -> Result<usize, SyntaxError> {
 /// A number may run into a keyword (`1if x else 2`), but not into a name.
 fn check_end(text: &[u8], start: usize, at: usize, name: &str) -> Result<usize, SyntaxError> {
     let rest = &text[at..];
-    let keyword = [&b"and"[..], b"else", b"for", b"if", b"in", b"is", b"or", b"not"].iter().any(|word| rest.starts_with(word));
-    let in_word = rest.first().is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80);
-    if in_word && !keyword { Err(invalid(name, start, at)) } else { Ok(at) }
+    let keyword = [
+        &b"and"[..],
+        b"else",
+        b"for",
+        b"if",
+        b"in",
+        b"is",
+        b"or",
+        b"not",
+    ]
+    .iter()
+    .any(|word| rest.starts_with(word));
+    let in_word = rest
+        .first()
+        .is_some_and(|&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80);
+    if in_word && !keyword {
+        Err(invalid(name, start, at))
+    } else {
+        Ok(at)
+    }
 }
 
 fn invalid(name: &str, start: usize, at: usize) -> SyntaxError {
@@ -119,10 +140,18 @@ pub(super) fn value(literal: &str, span: Span) -> Result<Number, SyntaxError> {
         _ => 10,
     };
     if radix != 10 {
-        return Ok(Number::Integer(Integer::from_digits(&plain[2..], radix, false)));
+        return Ok(Number::Integer(Integer::from_digits(
+            &plain[2..],
+            radix,
+            false,
+        )));
     }
     if plain.iter().all(u8::is_ascii_digit) {
-        let digits = &plain[plain.iter().take_while(|&&digit| digit == b'0').count().min(plain.len() - 1)..];
+        let digits = &plain[plain
+            .iter()
+            .take_while(|&&digit| digit == b'0')
+            .count()
+            .min(plain.len() - 1)..];
         if digits.len() > DECIMAL_DIGITS_MAX {
             let message = format!(
                 "Exceeds the limit ({DECIMAL_DIGITS_MAX} digits) for integer string conversion: value has {} digits",
@@ -132,6 +161,10 @@ pub(super) fn value(literal: &str, span: Span) -> Result<Number, SyntaxError> {
         }
         return Ok(Number::Integer(Integer::from_digits(digits, 10, false)));
     }
-    let value = std::str::from_utf8(&plain).ok().and_then(|text| text.parse().ok());
-    value.map(Number::Float).ok_or_else(|| SyntaxError::new("invalid decimal literal", span))
+    let value = std::str::from_utf8(&plain)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    value
+        .map(Number::Float)
+        .ok_or_else(|| SyntaxError::new("invalid decimal literal", span))
 }

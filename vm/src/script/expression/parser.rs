@@ -5,7 +5,8 @@ use super::lexer::Lexer;
 use super::numbers::{self, Number};
 use super::token::{Keyword, Kind, Token};
 use super::{
-    BinaryOp, BoolOp, CompareOp, Expression, Expressions, IntegerId, List, Node, NodeId, Nodes, Text, TextId, UnaryOp,
+    BinaryOp, BoolOp, CompareOp, Expression, Expressions, IntegerId, List, Node, NodeId, Nodes,
+    Text, TextId, UnaryOp,
 };
 use crate::script::limits::{HEIGHT_MAX, NESTING_MAX};
 use crate::script::number::Integer;
@@ -20,7 +21,13 @@ pub fn parse(into: &mut Expressions, text: &str, span: Span) -> Result<Expressio
     let marks = Marks::of(into);
     let mut parser = Parser {
         lexer: Lexer::new(text, span, false),
-        token: Token { kind: Kind::End, span: Span { start: span.start, end: span.start } },
+        token: Token {
+            kind: Kind::End,
+            span: Span {
+                start: span.start,
+                end: span.start,
+            },
+        },
         into,
         scratch: Vec::new(),
         walruses: Vec::new(),
@@ -30,7 +37,10 @@ pub fn parse(into: &mut Expressions, text: &str, span: Span) -> Result<Expressio
     parser.step(u64::from(span.end - span.start));
     let root = parser.whole();
     match root {
-        Ok(root) => Ok(Expression { root, first: NodeId(marks.0[0] as u32) }),
+        Ok(root) => Ok(Expression {
+            root,
+            first: NodeId(marks.0[0] as u32),
+        }),
         Err(error) => {
             marks.restore(into);
             Err(error)
@@ -112,7 +122,11 @@ impl<'a> Parser<'a> {
         } else {
             first
         };
-        if self.token.kind == Kind::End { Ok(root) } else { Err(self.unexpected()) }
+        if self.token.kind == Kind::End {
+            Ok(root)
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     /// A conditional, a lambda, or anything that binds more strongly.
@@ -127,11 +141,21 @@ impl<'a> Parser<'a> {
         self.advance()?;
         let test = self.operand(level::OR)?;
         if !self.take(Kind::Keyword(Keyword::Else))? {
-            return Err(SyntaxError::new("expected 'else' after 'if' expression", self.into.span(body).to(self.token.span)));
+            return Err(SyntaxError::new(
+                "expected 'else' after 'if' expression",
+                self.into.span(body).to(self.token.span),
+            ));
         }
         let otherwise = self.nested(Self::expression)?;
         let span = self.into.span(body).to(self.into.span(otherwise));
-        self.push(Node::Conditional { test, body, otherwise }, span)
+        self.push(
+            Node::Conditional {
+                test,
+                body,
+                otherwise,
+            },
+            span,
+        )
     }
 
     /// An expression or `name := expression`.
@@ -142,17 +166,27 @@ impl<'a> Parser<'a> {
             return Ok(target);
         }
         let (Kind::Name, Node::Name(name)) = (first.kind, self.into.node(target)) else {
-            return Err(SyntaxError::new("cannot use assignment expressions with this target", self.into.span(target)));
+            return Err(SyntaxError::new(
+                "cannot use assignment expressions with this target",
+                self.into.span(target),
+            ));
         };
         if self.iterables > 0 {
-            let message = "assignment expression cannot be used in a comprehension iterable expression";
+            let message =
+                "assignment expression cannot be used in a comprehension iterable expression";
             return Err(SyntaxError::new(message, first.span));
         }
         self.advance()?;
         let value = self.expression()?;
         self.walruses.push(name);
         let span = first.span.to(self.into.span(value));
-        self.push(Node::Walrus { target: name, value }, span)
+        self.push(
+            Node::Walrus {
+                target: name,
+                value,
+            },
+            span,
+        )
     }
 
     /// A member of a display: `*value` or an expression, which may be named.
@@ -177,7 +211,9 @@ impl<'a> Parser<'a> {
                     break;
                 }
                 left = match node {
-                    Operator::Binary(BinaryOp::Pow) => parser.binary(BinaryOp::Pow, left, level::UNARY)?,
+                    Operator::Binary(BinaryOp::Pow) => {
+                        parser.binary(BinaryOp::Pow, left, level::UNARY)?
+                    }
                     Operator::Binary(op) => parser.binary(op, left, level + 1)?,
                     Operator::Bool(op) => parser.bool(op, left, level + 1)?,
                     Operator::Compare => parser.compare(left)?,
@@ -223,7 +259,14 @@ impl<'a> Parser<'a> {
         let operands = self.list_since(base);
         let start = self.into.compare_ops.len();
         self.into.compare_ops.extend_from_slice(&ops);
-        self.push(Node::Compare { left, ops: List::new(start, ops.len()), operands }, span)
+        self.push(
+            Node::Compare {
+                left,
+                ops: List::new(start, ops.len()),
+                operands,
+            },
+            span,
+        )
     }
 
     fn compare_op(&mut self) -> Result<Option<CompareOp>, SyntaxError> {
@@ -322,9 +365,16 @@ impl<'a> Parser<'a> {
     pub(super) fn name(&mut self) -> Result<TextId, SyntaxError> {
         let span = self.token.span;
         let word = span.of(self.text());
-        let name: Box<str> = if word.is_ascii() { word.into() } else { word.nfkc().collect::<String>().into() };
+        let name: Box<str> = if word.is_ascii() {
+            word.into()
+        } else {
+            word.nfkc().collect::<String>().into()
+        };
         if name.len() > 4 && name.starts_with("__") && name.ends_with("__") {
-            return Err(SyntaxError::new(format!("name '{name}' is not defined"), span));
+            return Err(SyntaxError::new(
+                format!("name '{name}' is not defined"),
+                span,
+            ));
         }
         self.advance()?;
         Ok(self.add_text(Text::Plain(name)))
@@ -336,7 +386,10 @@ impl<'a> Parser<'a> {
     pub(super) fn push(&mut self, node: Node, span: Span) -> Parsed {
         let height = 1 + self.parts_height(node);
         if height > HEIGHT_MAX {
-            return Err(SyntaxError::new("maximum recursion depth exceeded during compilation", span));
+            return Err(SyntaxError::new(
+                "maximum recursion depth exceeded during compilation",
+                span,
+            ));
         }
         self.step(1);
         self.into.nodes.push(node);
@@ -347,31 +400,63 @@ impl<'a> Parser<'a> {
 
     fn parts_height(&self, node: Node) -> u32 {
         let of = |id: NodeId| self.into.height(id);
-        let all = |list: Nodes| self.into.nodes(list).iter().map(|&id| of(id)).max().unwrap_or(0);
+        let all = |list: Nodes| {
+            self.into
+                .nodes(list)
+                .iter()
+                .map(|&id| of(id))
+                .max()
+                .unwrap_or(0)
+        };
         let option = |id: Option<NodeId>| id.map_or(0, of);
         match node {
-            Node::None | Node::True | Node::False | Node::Ellipsis | Node::Integer(_) | Node::BigInteger(_) => 0,
+            Node::None
+            | Node::True
+            | Node::False
+            | Node::Ellipsis
+            | Node::Integer(_)
+            | Node::BigInteger(_) => 0,
             Node::Float(_) | Node::Text(_) | Node::Name(_) | Node::Unpacked => 0,
-            Node::JoinedStr(list) | Node::Bool(_, list) | Node::List(list) | Node::Tuple(list) => all(list),
+            Node::JoinedStr(list) | Node::Bool(_, list) | Node::List(list) | Node::Tuple(list) => {
+                all(list)
+            }
             Node::Set(list) | Node::Dict(list) => all(list),
             Node::FormattedValue { value, spec, .. } => of(value).max(option(spec)),
             Node::Unary(_, value) | Node::Starred(value) | Node::Walrus { value, .. } => of(value),
             Node::Attribute { value, .. } | Node::Keyword { value, .. } => of(value),
             Node::Binary(_, left, right) => of(left).max(of(right)),
             Node::Compare { left, operands, .. } => of(left).max(all(operands)),
-            Node::Conditional { test, body, otherwise } => of(test).max(of(body)).max(of(otherwise)),
+            Node::Conditional {
+                test,
+                body,
+                otherwise,
+            } => of(test).max(of(body)).max(of(otherwise)),
             Node::Lambda { parameters, body } => {
-                let defaults = self.into.parameters(parameters).iter().map(|one| option(one.default));
+                let defaults = self
+                    .into
+                    .parameters(parameters)
+                    .iter()
+                    .map(|one| option(one.default));
                 of(body).max(defaults.max().unwrap_or(0))
             }
             Node::Subscript { value, index } => of(value).max(of(index)),
-            Node::Slice { lower, upper, step } => option(lower).max(option(upper)).max(option(step)),
-            Node::Call { function, arguments, keywords } => of(function).max(all(arguments)).max(all(keywords)),
+            Node::Slice { lower, upper, step } => {
+                option(lower).max(option(upper)).max(option(step))
+            }
+            Node::Call {
+                function,
+                arguments,
+                keywords,
+            } => of(function).max(all(arguments)).max(all(keywords)),
             Node::ListComp { element, clauses }
             | Node::SetComp { element, clauses }
             | Node::Generator { element, clauses } => of(element).max(all(clauses)),
             Node::DictComp { pair, clauses } => all(pair).max(all(clauses)),
-            Node::Clause { target, iterable, conditions } => of(target).max(of(iterable)).max(all(conditions)),
+            Node::Clause {
+                target,
+                iterable,
+                conditions,
+            } => of(target).max(of(iterable)).max(all(conditions)),
         }
     }
 
@@ -420,7 +505,10 @@ impl<'a> Parser<'a> {
         let here = self.token.span;
         if self.token.kind == Kind::End {
             let open_text = open.of(self.text());
-            return Err(SyntaxError::new(format!("'{open_text}' was never closed"), open));
+            return Err(SyntaxError::new(
+                format!("'{open_text}' was never closed"),
+                open,
+            ));
         }
         if !self.take(Kind::Close(byte))? {
             return Err(self.unexpected());
@@ -441,10 +529,14 @@ impl<'a> Parser<'a> {
 
     /// Runs a rule that may come back to itself.
     pub(super) fn nested<T>(
-        &mut self, rule: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
+        &mut self,
+        rule: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
     ) -> Result<T, SyntaxError> {
         if self.nesting >= NESTING_MAX {
-            return Err(SyntaxError::new("too many nested expressions", self.token.span));
+            return Err(SyntaxError::new(
+                "too many nested expressions",
+                self.token.span,
+            ));
         }
         self.nesting += 1;
         let result = rule(self);
@@ -469,7 +561,9 @@ fn binary(kind: Kind) -> Option<(u8, Operator)> {
     Some(match kind {
         Kind::Keyword(Keyword::Or) => (level::OR, Operator::Bool(BoolOp::Or)),
         Kind::Keyword(Keyword::And) => (level::AND, Operator::Bool(BoolOp::And)),
-        Kind::Compare(_) | Kind::Keyword(Keyword::In | Keyword::Is | Keyword::Not) => (level::COMPARE, Operator::Compare),
+        Kind::Compare(_) | Kind::Keyword(Keyword::In | Keyword::Is | Keyword::Not) => {
+            (level::COMPARE, Operator::Compare)
+        }
         Kind::Operator(op) => {
             let level = match op {
                 BinaryOp::BitOr => level::BIT_OR,
@@ -477,7 +571,11 @@ fn binary(kind: Kind) -> Option<(u8, Operator)> {
                 BinaryOp::BitAnd => 7,
                 BinaryOp::LShift | BinaryOp::RShift => 8,
                 BinaryOp::Add | BinaryOp::Sub => 9,
-                BinaryOp::Mult | BinaryOp::MatMult | BinaryOp::Div | BinaryOp::FloorDiv | BinaryOp::Mod => 10,
+                BinaryOp::Mult
+                | BinaryOp::MatMult
+                | BinaryOp::Div
+                | BinaryOp::FloorDiv
+                | BinaryOp::Mod => 10,
                 BinaryOp::Pow => level::POWER,
             };
             (level, Operator::Binary(op))

@@ -20,12 +20,24 @@ impl Literal {
     fn new(text: &str, token: Span) -> Self {
         let content = token.of(text);
         let prefix = content.find(['"', '\'']).unwrap_or(0);
-        let has = |letter: u8| content.as_bytes()[..prefix].iter().any(|byte| byte.to_ascii_lowercase() == letter);
+        let has = |letter: u8| {
+            content.as_bytes()[..prefix]
+                .iter()
+                .any(|byte| byte.to_ascii_lowercase() == letter)
+        };
         let quoted = &content.as_bytes()[prefix..];
         let long = quoted.len() >= 6 && quoted[1] == quoted[0] && quoted[2] == quoted[0];
         let quotes = if long { 3 } else { 1 };
-        let body = Span::new(token.start as usize + prefix + quotes, token.end as usize - quotes);
-        Self { raw: has(b'r'), bytes: has(b'b'), formatted: has(b'f'), body }
+        let body = Span::new(
+            token.start as usize + prefix + quotes,
+            token.end as usize - quotes,
+        );
+        Self {
+            raw: has(b'r'),
+            bytes: has(b'b'),
+            formatted: has(b'f'),
+            body,
+        }
     }
 }
 
@@ -44,18 +56,21 @@ impl Buffer {
     /// A code point, which may be a surrogate.
     fn push(&mut self, code: u32) {
         if let Some(char) = char::from_u32(code) {
-            self.content.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
+            self.content
+                .extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
         } else {
             self.surrogates = true;
             let [low, middle] = [code as u8 & 0x3f, (code >> 6) as u8 & 0x3f];
-            self.content.extend_from_slice(&[0xe0 | (code >> 12) as u8, 0x80 | middle, 0x80 | low]);
+            self.content
+                .extend_from_slice(&[0xe0 | (code >> 12) as u8, 0x80 | middle, 0x80 | low]);
         }
     }
 
     /// Text as it stands, but for line ends, which Python makes LF before it reads anything.
     pub(super) fn push_raw(&mut self, text: &str) {
         if text.contains('\r') {
-            self.content.extend_from_slice(text.replace("\r\n", "\n").replace('\r', "\n").as_bytes());
+            self.content
+                .extend_from_slice(text.replace("\r\n", "\n").replace('\r', "\n").as_bytes());
         } else {
             self.content.extend_from_slice(text.as_bytes());
         }
@@ -67,7 +82,10 @@ impl Buffer {
             return Text::Surrogates(buffer.content.into());
         }
         // Only whole characters went in.
-        String::from_utf8(buffer.content).map_or_else(|bad| Text::Bytes(bad.into_bytes().into()), |text| Text::Plain(text.into()))
+        String::from_utf8(buffer.content).map_or_else(
+            |bad| Text::Bytes(bad.into_bytes().into()),
+            |text| Text::Plain(text.into()),
+        )
     }
 
     /// Text with its escapes replaced. `within` is its place in `source`.
@@ -96,17 +114,29 @@ impl Buffer {
             return Ok(taken);
         }
         let hexadecimal = |digits: usize, message| match rest.get(2..2 + digits) {
-            Some(hex) if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => u32::from_str_radix(hex, 16).map_err(|_| message),
+            Some(hex) if hex.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+                u32::from_str_radix(hex, 16).map_err(|_| message)
+            }
             _ => Err(message),
         };
         let (code, taken) = match kind {
             'x' => (hexadecimal(2, "(unicode error) truncated \\xXX escape")?, 4),
-            'u' => (hexadecimal(4, "(unicode error) truncated \\uXXXX escape")?, 6),
-            'U' => (hexadecimal(8, "(unicode error) truncated \\UXXXXXXXX escape")?, 10),
+            'u' => (
+                hexadecimal(4, "(unicode error) truncated \\uXXXX escape")?,
+                6,
+            ),
+            'U' => (
+                hexadecimal(8, "(unicode error) truncated \\UXXXXXXXX escape")?,
+                10,
+            ),
             'N' => {
-                let name = rest[2..].strip_prefix('{').and_then(|inner| inner.split_once('}')).map(|(name, _)| name);
+                let name = rest[2..]
+                    .strip_prefix('{')
+                    .and_then(|inner| inner.split_once('}'))
+                    .map(|(name, _)| name);
                 let name = name.ok_or("(unicode error) malformed \\N character escape")?;
-                let char = unicode_names2::character(name).ok_or("(unicode error) unknown Unicode character name")?;
+                let char = unicode_names2::character(name)
+                    .ok_or("(unicode error) unknown Unicode character name")?;
                 (char as u32, name.len() + 4)
             }
             other => {
@@ -137,8 +167,13 @@ fn simple_escape(rest: &[u8], push: &mut dyn FnMut(u32)) -> Option<usize> {
         b't' => 9,
         b'v' => 11,
         b'0'..=b'7' => {
-            let digits = rest[1..].iter().take(3).take_while(|byte| matches!(byte, b'0'..=b'7'));
-            let (count, code) = digits.fold((0, 0), |(count, code), byte| (count + 1, code * 8 + u32::from(byte - b'0')));
+            let digits = rest[1..]
+                .iter()
+                .take(3)
+                .take_while(|byte| matches!(byte, b'0'..=b'7'));
+            let (count, code) = digits.fold((0, 0), |(count, code), byte| {
+                (count + 1, code * 8 + u32::from(byte - b'0'))
+            });
             push(code);
             return Some(1 + count);
         }
@@ -152,9 +187,15 @@ fn simple_escape(rest: &[u8], push: &mut dyn FnMut(u32)) -> Option<usize> {
 fn bytes(source: &str, literal: Literal, into: &mut Vec<u8>) -> Result<(), SyntaxError> {
     let content = literal.body.of(source);
     if !content.is_ascii() {
-        return Err(SyntaxError::new("bytes can only contain ASCII literal characters", literal.body));
+        return Err(SyntaxError::new(
+            "bytes can only contain ASCII literal characters",
+            literal.body,
+        ));
     }
-    let content = content.replace("\r\n", "\n").replace('\r', "\n").into_bytes();
+    let content = content
+        .replace("\r\n", "\n")
+        .replace('\r', "\n")
+        .into_bytes();
     let mut at = 0;
     while at < content.len() {
         if content[at] != b'\\' || literal.raw {
@@ -166,9 +207,15 @@ fn bytes(source: &str, literal: Literal, into: &mut Vec<u8>) -> Result<(), Synta
         if let Some(taken) = simple_escape(rest, &mut |code| into.push(code as u8)) {
             at += taken;
         } else if rest[1] == b'x' {
-            let hex = rest.get(2..4).and_then(|hex| std::str::from_utf8(hex).ok()).filter(|hex| !hex.starts_with('+'));
+            let hex = rest
+                .get(2..4)
+                .and_then(|hex| std::str::from_utf8(hex).ok())
+                .filter(|hex| !hex.starts_with('+'));
             let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) else {
-                return Err(SyntaxError::new("(value error) invalid \\x escape", literal.body));
+                return Err(SyntaxError::new(
+                    "(value error) invalid \\x escape",
+                    literal.body,
+                ));
             };
             into.push(byte);
             at += 4;
@@ -195,7 +242,10 @@ impl Parser<'_> {
             let text = self.text();
             let literal = Literal::new(text, token);
             if !first && literal.bytes != is_bytes {
-                return Err(SyntaxError::new("cannot mix bytes and nonbytes literals", span));
+                return Err(SyntaxError::new(
+                    "cannot mix bytes and nonbytes literals",
+                    span,
+                ));
             }
             (first, is_bytes) = (false, literal.bytes);
             if literal.bytes {
@@ -215,7 +265,11 @@ impl Parser<'_> {
             let parts = self.list_since(base);
             return self.push(Node::JoinedStr(parts), span);
         }
-        let text = if is_bytes { Text::Bytes(joined_bytes.into()) } else { buffer.take() };
+        let text = if is_bytes {
+            Text::Bytes(joined_bytes.into())
+        } else {
+            buffer.take()
+        };
         let text = self.add_text(text);
         self.push(Node::Text(text), span)
     }

@@ -21,9 +21,14 @@ impl Parser<'_> {
                 }
                 Node::Tuple(members) | Node::List(members) => {
                     let members = built.nodes(members);
-                    let starred = members.iter().filter(|&&member| matches!(built.node(member), Node::Starred(_)));
+                    let starred = members
+                        .iter()
+                        .filter(|&&member| matches!(built.node(member), Node::Starred(_)));
                     if starred.count() > 1 {
-                        return Err(SyntaxError::new("multiple starred expressions in assignment", built.span(target)));
+                        return Err(SyntaxError::new(
+                            "multiple starred expressions in assignment",
+                            built.span(target),
+                        ));
                     }
                     open.extend_from_slice(members);
                     continue;
@@ -33,11 +38,16 @@ impl Parser<'_> {
                 Node::True => "True",
                 Node::False => "False",
                 Node::Ellipsis => "ellipsis",
-                Node::Integer(_) | Node::BigInteger(_) | Node::Float(_) | Node::Text(_) => "literal",
+                Node::Integer(_) | Node::BigInteger(_) | Node::Float(_) | Node::Text(_) => {
+                    "literal"
+                }
                 Node::JoinedStr(_) => "f-string expression",
                 _ => "expression",
             };
-            return Err(SyntaxError::new(format!("cannot assign to {what}"), built.span(target)));
+            return Err(SyntaxError::new(
+                format!("cannot assign to {what}"),
+                built.span(target),
+            ));
         }
         Ok(())
     }

@@ -24,8 +24,14 @@ fn expressions_have_pythons_shape() {
         ("a < b is not c", "(compare a < b is-not c)"),
         ("a or b or c and d", "(or a b (and c d))"),
         ("x if c else y if d else z", "(if c x (if d y z))"),
-        ("lambda a, /, b=1, *c, d, **e: a", "(lambda positional-only a positional b 1 * c keyword-only d ** e : a)"),
-        ("a[1:, ::2][-1]", "([] ([] a (tuple (slice 1 _ _) (slice _ _ 2))) (- 1))"),
+        (
+            "lambda a, /, b=1, *c, d, **e: a",
+            "(lambda positional-only a positional b 1 * c keyword-only d ** e : a)",
+        ),
+        (
+            "a[1:, ::2][-1]",
+            "([] ([] a (tuple (slice 1 _ _) (slice _ _ 2))) (- 1))",
+        ),
         ("{1: 2, **m}", "(dict 1 2 ** m)"),
         ("{*a, 1}", "(set (* a) 1)"),
         ("()", "(tuple)"),
@@ -35,7 +41,10 @@ fn expressions_have_pythons_shape() {
         ("\"a\" 'b' f\"{c}\"", "(f \"ab\" (field c))"),
         ("f\"{x!r:>{w}}\"", "(f (field x !r (f \">\" (field w))))"),
         ("f\"{ x = }\"", "(f \" x = \" (field x !r))"),
-        ("r'\\n' '\\n\\x41\\101\\N{BULLET}\\q'", "\"\\\\n\\u{a}AA\\u{2022}\\\\q\""),
+        (
+            "r'\\n' '\\n\\x41\\101\\N{BULLET}\\q'",
+            "\"\\\\n\\u{a}AA\\u{2022}\\\\q\"",
+        ),
         ("\"\\ud83d\\ude00\"", "\"\\u{d83d}\\u{de00}\""),
         ("b'\\xff\\''", "b\"\\u{ff}'\""),
         ("1_000.5e-3", "1.0005"),
@@ -43,11 +52,18 @@ fn expressions_have_pythons_shape() {
         ("0x_ff", "255"),
         ("18446744073709551616", "18446744073709551616"),
         ("ﬁ", "fi"),
-        ("[y := f(x) for x in z if y]", "(listcomp (:= y (call f x)) (for x z y))"),
+        (
+            "[y := f(x) for x in z if y]",
+            "(listcomp (:= y (call f x)) (for x z y))",
+        ),
         ("5 # five", "5"),
         ("(1 +\n 2)", "(+ 1 2)"),
     ] {
-        assert_eq!(tree(text).unwrap_or_else(|message| message), expected, "{text}");
+        assert_eq!(
+            tree(text).unwrap_or_else(|message| message),
+            expected,
+            "{text}"
+        );
     }
 }
 
@@ -56,15 +72,24 @@ fn what_python_refuses_is_an_error_with_its_reason() {
     for (text, expected) in [
         ("", "unexpected end of the expression"),
         ("hello world", "invalid syntax"),
-        ("012", "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers"),
-        ("2023-01-05", "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers"),
+        (
+            "012",
+            "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers",
+        ),
+        (
+            "2023-01-05",
+            "leading zeros in decimal integer literals are not permitted; use an 0o prefix for octal integers",
+        ),
         ("1__0", "invalid decimal literal"),
         ("0b12", "invalid digit '2' in binary literal"),
         ("3x", "invalid decimal literal"),
         ("2j", "complex numbers are not part of the language"),
         ("\"abc", "unterminated string literal"),
         ("(1, 2", "'(' was never closed"),
-        ("(1]", "closing parenthesis ']' does not match opening parenthesis '('"),
+        (
+            "(1]",
+            "closing parenthesis ']' does not match opening parenthesis '('",
+        ),
         ("1)", "unmatched ')'"),
         ("a b", "invalid syntax"),
         ("x = 1", "invalid syntax"),
@@ -72,13 +97,25 @@ fn what_python_refuses_is_an_error_with_its_reason() {
         ("*a", "invalid syntax"),
         ("(*a)", "cannot use starred expression here"),
         ("1 + not x", "invalid syntax"),
-        ("lambda a, a: 1", "duplicate argument 'a' in function definition"),
+        (
+            "lambda a, a: 1",
+            "duplicate argument 'a' in function definition",
+        ),
         ("f(a=1, a=2)", "keyword argument repeated: a"),
         ("f(a=1, 2)", "positional argument follows keyword argument"),
-        ("f(x for x in y, 1)", "Generator expression must be parenthesized"),
+        (
+            "f(x for x in y, 1)",
+            "Generator expression must be parenthesized",
+        ),
         ("[x for f() in y]", "cannot assign to function call"),
-        ("[x := 1 for x in y]", "assignment expression cannot rebind comprehension iteration variable 'x'"),
-        ("[1 for x in (y := z)]", "assignment expression cannot be used in a comprehension iterable expression"),
+        (
+            "[x := 1 for x in y]",
+            "assignment expression cannot rebind comprehension iteration variable 'x'",
+        ),
+        (
+            "[1 for x in (y := z)]",
+            "assignment expression cannot be used in a comprehension iterable expression",
+        ),
         ("(yield 1)", "'yield' outside function"),
         ("\"\\x4\"", "(unicode error) truncated \\xXX escape"),
         ("b'é'", "bytes can only contain ASCII literal characters"),
@@ -86,9 +123,18 @@ fn what_python_refuses_is_an_error_with_its_reason() {
         ("f\"{}\"", "f-string: empty expression not allowed"),
         ("f\"}\"", "f-string: single '}' is not allowed"),
         ("f\"{a\"", "f-string: expecting '}'"),
-        ("f\"{a!x}\"", "f-string: invalid conversion character: expected 's', 'r', or 'a'"),
-        ("f\"{'\\n'}\"", "f-string expression part cannot include a backslash"),
-        ("f\"{a:{b:{c}}}\"", "f-string: expressions nested too deeply"),
+        (
+            "f\"{a!x}\"",
+            "f-string: invalid conversion character: expected 's', 'r', or 'a'",
+        ),
+        (
+            "f\"{'\\n'}\"",
+            "f-string expression part cannot include a backslash",
+        ),
+        (
+            "f\"{a:{b:{c}}}\"",
+            "f-string: expressions nested too deeply",
+        ),
         ("__import__('os')", "name '__import__' is not defined"),
         ("x.__class__", "name '__class__' is not defined"),
         ("a\0", "source code string cannot contain null bytes"),
@@ -109,13 +155,23 @@ fn names_with_two_underscores_at_one_end_are_ordinary() {
 fn python_limits() {
     let brackets = |count: usize| tree(&("(".repeat(count) + "a" + &")".repeat(count)));
     assert!(brackets(BRACKETS_MAX).is_ok());
-    assert_eq!(brackets(BRACKETS_MAX + 1).unwrap_err(), "too many nested parentheses");
+    assert_eq!(
+        brackets(BRACKETS_MAX + 1).unwrap_err(),
+        "too many nested parentheses"
+    );
     let chain = |count: usize| tree(&("a".to_string() + &"+a".repeat(count)));
     assert!(chain(HEIGHT_MAX as usize - 1).is_ok());
-    assert_eq!(chain(HEIGHT_MAX as usize).unwrap_err(), "maximum recursion depth exceeded during compilation");
+    assert_eq!(
+        chain(HEIGHT_MAX as usize).unwrap_err(),
+        "maximum recursion depth exceeded during compilation"
+    );
     let digits = |count: usize| tree(&"1".repeat(count));
     assert!(digits(4300).is_ok());
-    assert!(digits(4301).unwrap_err().starts_with("Exceeds the limit (4300 digits)"));
+    assert!(
+        digits(4301)
+            .unwrap_err()
+            .starts_with("Exceeds the limit (4300 digits)")
+    );
     assert!(tree(&"0".repeat(10_000)).is_ok());
 }
 
@@ -124,10 +180,26 @@ fn python_limits() {
 fn nesting_fits_a_small_stack() {
     let check = || {
         let nestings = [
-            ("(", "a", ")"), ("[", "a", "]"), ("{1:", "a", "}"), ("a(", "a", ")"), ("a[", "a", "]"), ("1+(", "a", ")"),
-            ("a or -(", "a", ")"), ("lambda: ", "a", ""), ("not ", "a", ""), ("-", "a", ""), ("a ** ", "a", ""),
-            ("a if a else ", "a", ""), ("[a for a in ", "a", "]"), ("{**", "a", "}"), ("f(k=", "a", ")"), ("x[:", "a", "]"),
-            ("lambda a=", "1", ": 1"), ("[*", "a", "]"), ("a < (", "a", ")"), ("(a := ", "1", ")"),
+            ("(", "a", ")"),
+            ("[", "a", "]"),
+            ("{1:", "a", "}"),
+            ("a(", "a", ")"),
+            ("a[", "a", "]"),
+            ("1+(", "a", ")"),
+            ("a or -(", "a", ")"),
+            ("lambda: ", "a", ""),
+            ("not ", "a", ""),
+            ("-", "a", ""),
+            ("a ** ", "a", ""),
+            ("a if a else ", "a", ""),
+            ("[a for a in ", "a", "]"),
+            ("{**", "a", "}"),
+            ("f(k=", "a", ")"),
+            ("x[:", "a", "]"),
+            ("lambda a=", "1", ": 1"),
+            ("[*", "a", "]"),
+            ("a < (", "a", ")"),
+            ("(a := ", "1", ")"),
         ];
         for (open, middle, close) in nestings {
             for count in [50, 150, 199, 200, NESTING_MAX as usize, 5_000, 50_000] {
@@ -137,13 +209,26 @@ fn nesting_fits_a_small_stack() {
                 assert!(parsed.is_err() || count < 50_000, "{open} {count}");
             }
         }
-        for (first, more) in [("a", ".b"), ("a", "()"), ("a", "[0]"), ("a", "+a"), ("a", " and a"), ("a", "<a"), ("1", ",1")] {
+        for (first, more) in [
+            ("a", ".b"),
+            ("a", "()"),
+            ("a", "[0]"),
+            ("a", "+a"),
+            ("a", " and a"),
+            ("a", "<a"),
+            ("1", ",1"),
+        ] {
             for count in [1_000, 100_000] {
                 let _ = tree(&(first.to_string() + &more.repeat(count)));
             }
         }
     };
-    std::thread::Builder::new().stack_size(2048 << 10).spawn(check).unwrap().join().unwrap();
+    std::thread::Builder::new()
+        .stack_size(2048 << 10)
+        .spawn(check)
+        .unwrap()
+        .join()
+        .unwrap();
 }
 
 #[test]

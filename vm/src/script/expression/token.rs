@@ -74,8 +74,9 @@ impl Keyword {
             "or" => Self::Or,
             "True" => Self::True,
             "yield" => Self::Yield,
-            "as" | "assert" | "break" | "class" | "continue" | "def" | "del" | "elif" | "except" | "finally" | "from"
-            | "global" | "import" | "nonlocal" | "pass" | "raise" | "return" | "try" | "while" | "with" => Self::Other,
+            "as" | "assert" | "break" | "class" | "continue" | "def" | "del" | "elif"
+            | "except" | "finally" | "from" | "global" | "import" | "nonlocal" | "pass"
+            | "raise" | "return" | "try" | "while" | "with" => Self::Other,
             _ => return None,
         })
     }
