@@ -281,7 +281,7 @@ impl<'a> Checker<'a> {
             match expressions.node(target) {
                 Node::Name(name) => _ = names.insert(expressions.name(name)),
                 Node::Starred(_) | Node::Tuple(_) | Node::List(_) => {
-                    expressions.push_parts(target, &mut open)
+                    expressions.push_parts(target, &mut open);
                 }
                 _ => {}
             }

@@ -140,11 +140,11 @@ impl<'a> Checker<'a> {
                     StatementKind::Call { call, .. }
                         if self.script.call(call).callee == Callee::Command =>
                     {
-                        calls.push(call)
+                        calls.push(call);
                     }
                     // An assignment to a parameter makes a shared variable of that name.
                     StatementKind::Assign { target, .. } => {
-                        _ = parameters.remove(self.text(target))
+                        _ = parameters.remove(self.text(target));
                     }
                     _ => {}
                 }

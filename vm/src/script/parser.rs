@@ -345,7 +345,7 @@ impl<'a> Parser<'a> {
         let closed_by = closed.then(|| self.lines[closing as usize]);
         match closed_by {
             Some(brace) if brace.of(self.text) != "}" => {
-                self.remark(RemarkKind::LostWithBrace, brace)
+                self.remark(RemarkKind::LostWithBrace, brace);
             }
             None if last < self.bodies.last().map_or(0, |body| body.end) => {
                 self.remark(RemarkKind::LostLastLine, self.lines[last as usize]);

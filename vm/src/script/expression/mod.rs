@@ -1,6 +1,6 @@
 //! Expressions: Python 3.11's `eval` grammar, as a tree in vectors.
 //!
-//! [`parse`] accepts what CPython 3.11 compiles, except what can have no use in a script: complex numbers, `yield`, `await`, and
+//! [`parse`] accepts what Python 3.11 compiles, except what can have no use in a script: complex numbers, `yield`, `await`, and
 //! names that begin and end with two underscores. Everything it refuses is a [`SyntaxError`], which to a running script means that
 //! the text of the expression is its value.
 //!
@@ -17,6 +17,7 @@ mod fstring;
 mod lexer;
 mod numbers;
 mod parser;
+mod parts;
 pub mod print;
 mod strings;
 mod targets;
@@ -440,77 +441,6 @@ impl Expressions {
     /// The nodes of an expression, parts before wholes.
     pub fn ids(&self, of: Expression) -> impl Iterator<Item = NodeId> + use<> {
         (of.first.0..=of.root.0).map(NodeId)
-    }
-
-    /// Appends the parts of a node in the order of the text, but for the element of a comprehension, which comes first.
-    pub fn push_parts(&self, id: NodeId, into: &mut Vec<NodeId>) {
-        match self.node(id) {
-            Node::None
-            | Node::True
-            | Node::False
-            | Node::Ellipsis
-            | Node::Integer(_)
-            | Node::BigInteger(_) => {}
-            Node::Float(_) | Node::Text(_) | Node::Name(_) | Node::Unpacked => {}
-            Node::JoinedStr(list) | Node::Bool(_, list) | Node::List(list) | Node::Tuple(list) => {
-                into.extend(self.nodes(list));
-            }
-            Node::Set(list) | Node::Dict(list) => into.extend(self.nodes(list)),
-            Node::FormattedValue { value, spec, .. } => {
-                into.extend(std::iter::once(value).chain(spec))
-            }
-            Node::Unary(_, value) | Node::Starred(value) | Node::Walrus { value, .. } => {
-                into.push(value)
-            }
-            Node::Attribute { value, .. } | Node::Keyword { value, .. } => into.push(value),
-            Node::Binary(_, left, right) => into.extend([left, right]),
-            Node::Compare { left, operands, .. } => {
-                into.push(left);
-                into.extend(self.nodes(operands));
-            }
-            Node::Conditional {
-                test,
-                body,
-                otherwise,
-            } => into.extend([body, test, otherwise]),
-            Node::Lambda { parameters, body } => {
-                into.extend(
-                    self.parameters(parameters)
-                        .iter()
-                        .filter_map(|one| one.default),
-                );
-                into.push(body);
-            }
-            Node::Subscript { value, index } => into.extend([value, index]),
-            Node::Slice { lower, upper, step } => {
-                into.extend([lower, upper, step].into_iter().flatten())
-            }
-            Node::Call {
-                function,
-                arguments,
-                keywords,
-            } => {
-                into.push(function);
-                into.extend(self.nodes(arguments).iter().chain(self.nodes(keywords)));
-            }
-            Node::ListComp { element, clauses }
-            | Node::SetComp { element, clauses }
-            | Node::Generator { element, clauses } => {
-                into.push(element);
-                into.extend(self.nodes(clauses));
-            }
-            Node::DictComp { pair, clauses } => {
-                into.extend(self.nodes(pair).iter().chain(self.nodes(clauses)))
-            }
-            Node::Clause {
-                target,
-                iterable,
-                conditions,
-            } => {
-                into.extend([target, iterable]);
-                into.extend(self.nodes(conditions));
-            }
-        }
     }
 
     /// Bytes and tokens looked at so far: the work of parsing, linear in the text.

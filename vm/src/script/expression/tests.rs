@@ -13,7 +13,7 @@ fn tree(text: &str) -> Result<String, String> {
     }
 }
 
-/// Trees are compared with CPython's in bulk by `tests/vm`; these are for reading.
+/// Trees are compared with Python's in bulk by `tests/vm`; these are for reading.
 #[test]
 fn expressions_have_pythons_shape() {
     for (text, expected) in [
