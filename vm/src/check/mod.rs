@@ -13,6 +13,8 @@ mod blocks;
 mod calls;
 mod catalog;
 pub mod codes;
+#[cfg(test)]
+mod document_tests;
 mod expressions;
 mod functions;
 mod lines;
