@@ -45,6 +45,17 @@ impl Checker<'_> {
                 }
             }
             self.resolution(id, argument, quoted, form, open_bracket);
+            if name == "encodeMD5" && index == 0 && self.assigned.contains(self.text(text)) {
+                self.report(
+                    Code::WordIsHashed,
+                    argument.span,
+                    format!(
+                        "the word `{}` itself is hashed, not the variable's value",
+                        self.shown(text)
+                    ),
+                    format!("write a template: `${{{}}}` in backticks", self.text(text)),
+                );
+            }
             if !is_if {
                 self.template(argument.span, text, name);
             }
@@ -150,7 +161,7 @@ impl Checker<'_> {
                 Code::QuotesAtBothEnds,
                 argument.span,
                 "quotes at both ends are taken off and the rest is one text, quotes and operators included",
-                "assign it first: `text = …`, then pass `text`; or begin with `\"\" +` in parentheses",
+                "assign it first: `text = …`, then pass `text`",
             );
         }
     }

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 impl<'a> Checker<'a> {
     /// Rules about blocks.
     pub(super) fn blocks(&mut self) {
+        let after_exceptions = self.ends_after_exceptions();
         for remark in self.script.remarks() {
             let span = remark.span;
             match remark.kind {
@@ -19,7 +20,7 @@ impl<'a> Checker<'a> {
                     "nothing closes this block: all that follows belongs to it",
                     "close it with `end()`, or a loop with `endLoop()`",
                 ),
-                RemarkKind::CloseWithoutBlock if !self.follows_exception(span) => self.report(
+                RemarkKind::CloseWithoutBlock if !after_exceptions.contains(&span) => self.report(
                     Code::EndWithoutBlock,
                     span,
                     "no block is open here: it does nothing",
@@ -59,51 +60,54 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
         }
-        self.ends_after_exceptions();
         self.tries();
     }
 
-    /// Is the statement in front of this line an `exception(…)`?
-    fn follows_exception(&self, line: Span) -> bool {
-        let source = self.script.source();
-        (0..source.line_of(line.start))
-            .rev()
-            .map(|index| strip(source.text(), source.line(index)))
-            .find(|&span| !matches!(classify(source.text(), span), Line::Blank | Line::Comment))
-            .is_some_and(|span| self.text(span).starts_with("exception"))
-    }
-
-    /// `exception(…)` and `end()`, where a later `end()` finds nothing to close.
-    fn ends_after_exceptions(&mut self) {
+    /// `end()` behind `exception(…)` in the same block, in scripts where a later `end()` finds nothing to close. Gives the lines.
+    fn ends_after_exceptions(&mut self) -> BTreeSet<Span> {
         let source = self.script.source();
         let remarks = self.script.remarks().iter();
         let extra: BTreeSet<Span> = remarks
             .filter(|one| one.kind == RemarkKind::CloseWithoutBlock)
             .map(|one| one.span)
             .collect();
-        let Some(last) = extra.last() else { return };
-        let mut after_exception = false;
+        let mut reported = BTreeSet::new();
+        let Some(last) = extra.last() else {
+            return reported;
+        };
+        // For each open block: was there an `exception(…)` in it that no `end()` followed yet?
+        let mut open = vec![false];
         for index in 0..=source.line_of(last.start) {
             let line = strip(source.text(), source.line(index));
             match classify(source.text(), line) {
-                Line::Blank | Line::Comment => continue,
-                Line::Close if after_exception => {
-                    let happens = if extra.contains(&line) {
-                        "`try` opens no block: here this does nothing"
-                    } else {
-                        "`try` opens no block: this closes the block around it"
-                    };
-                    self.report(
-                        Code::EndAfterException,
-                        line,
-                        happens,
-                        "leave it out: `exception(…)` ends the try",
-                    );
+                Line::If | Line::Loop => open.push(false),
+                Line::Call if self.text(line).starts_with("exception") => {
+                    open.pop();
+                    open.push(true);
+                }
+                Line::Close => {
+                    if open.pop() == Some(true) {
+                        reported.insert(line);
+                        let happens = if extra.contains(&line) {
+                            "`try` opens no block: here this does nothing"
+                        } else {
+                            "`try` opens no block: this closes the block around it"
+                        };
+                        self.report(
+                            Code::EndAfterException,
+                            line,
+                            happens,
+                            "leave it out: `exception(…)` ends the try",
+                        );
+                    }
+                    if open.is_empty() {
+                        open.push(false);
+                    }
                 }
                 _ => {}
             }
-            after_exception = self.text(line).starts_with("exception");
         }
+        reported
     }
 
     /// try and exception at the top level, in blocks and in functions.

@@ -100,6 +100,7 @@ codes! {
     NestedCommand "nested-command" Warning "strict" "A command as an argument runs and gives null.";
     QuotedArithmetic "quoted-arithmetic" Warning "strict" "Quoted text that reads as arithmetic is computed.";
     QuotesAtBothEnds "quotes-at-both-ends" Warning "strict" "An argument with quotes at both ends is one text.";
+    WordIsHashed "word-is-hashed" Warning "" "`encodeMD5` hashes its argument's text, never a variable's value.";
     NotEvaluated "not-evaluated" Warning "strict" "An argument without `+ - * / %` is not evaluated.";
     // Blocks.
     MissingEnd "missing-end" Warning "strict" "A block that nothing closes lasts to the end.";

@@ -22,7 +22,14 @@ fn the_document_lists_every_diagnostic() {
     let mut table = String::from("| code | severity | what |\n|---|---|---|\n");
     for info in CODES {
         let strict = if info.strict { ", strict" } else { "" };
-        writeln!(table, "| `{}` | {}{strict} | {} |", info.name, info.severity.name(), info.about).unwrap();
+        writeln!(
+            table,
+            "| `{}` | {}{strict} | {} |",
+            info.name,
+            info.severity.name(),
+            info.about
+        )
+        .unwrap();
     }
     let expected = format!("{before}{BEGIN}{table}{END}{after}");
     if std::env::var_os("AVAP_GOLDEN").is_some() {

@@ -151,6 +151,7 @@ const SURPRISES: &[(&str, &[&str])] = &[
         "x = \"b\"\naddVar(d, \"A \" + x + \"!\")",
         &["2:11 quotes-at-both-ends"],
     ),
+    ("s = \"abc\"\nencodeMD5(s, h)", &["2:11 word-is-hashed"]),
     ("addVar(x, row[\"id\"])", &["1:11 not-evaluated"]),
     ("if(a, 1, =)\naddResult(a)", &["1:1 missing-end"]),
     ("end()", &["1:1 end-without-block"]),
@@ -172,6 +173,14 @@ const SURPRISES: &[(&str, &[&str])] = &[
             "4:1 try-in-block",
             "5:1 end-after-exception",
             "7:1 end-without-block",
+        ],
+    ),
+    (
+        "if(g, 1, =)\nexception(e)\naddVar(b, 1)\nend()\nend()",
+        &[
+            "2:1 try-in-block",
+            "4:1 end-after-exception",
+            "5:1 end-without-block",
         ],
     ),
     ("try()\naddVar(a, 1)", &["1:1 try-without-exception"]),
