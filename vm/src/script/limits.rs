@@ -10,6 +10,7 @@ pub const BRACKETS_MAX: usize = 200;
 
 /// Native calls of the expression parser upon itself. 200 brackets with an operator in front of each fit.
 /// A call takes 4.4 KB of stack in a debug build: `expression::tests::nesting_fits_a_small_stack` passes on 1.8 MB and not on 1.5.
+/// 0.3 MB are enough in a release build.
 /// What needs more fails as an over-deep expression does in Python: its text is stored.
 pub const NESTING_MAX: u32 = 400;
 
