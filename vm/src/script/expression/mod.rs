@@ -9,6 +9,7 @@
 //! [`super::limits::HEIGHT_MAX`] deep and is to be walked by a loop; all other parts nest at most [`super::limits::NESTING_MAX`]
 //! deep, prefix operators included.
 
+pub mod build;
 mod calls;
 mod comprehension;
 mod displays;
