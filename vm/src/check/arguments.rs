@@ -45,6 +45,26 @@ impl Checker<'_> {
                 }
             }
             self.resolution(id, argument, quoted, form, open_bracket);
+            let word = self.text(text);
+            if !quoted
+                && !is_if
+                && call.callee == Callee::Command
+                && matches!(word, "true" | "false" | "null" | "True" | "False" | "None")
+                && !self.assigned.contains(word)
+            {
+                let python = match word {
+                    "true" => "True",
+                    "false" => "False",
+                    "null" => "None",
+                    _ => word,
+                };
+                self.report(
+                    Code::WordArgument,
+                    argument.span,
+                    format!("an argument `{word}` is the text `{word}`"),
+                    format!("assign it first: `value = {python}`, then pass `value`; or write \"{word}\" to say that the text is meant"),
+                );
+            }
             if name == "encodeMD5" && index == 0 && self.assigned.contains(self.text(text)) {
                 self.report(
                     Code::WordIsHashed,

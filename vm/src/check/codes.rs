@@ -73,6 +73,7 @@ codes! {
     CommentAfterAssignment "comment-after-assignment" Warning "strict" "Behind an assignment `//` divides; the text is stored.";
     // Expressions.
     NotAnExpression "not-an-expression" Warning "strict" "An expression that cannot be read stores its own text.";
+    AlwaysFails "always-fails" Warning "strict" "An operation that fails whatever the variables are, so that its text is stored.";
     WordIsText "word-is-text" Warning "strict" "`true`, `false`, `null` are plain words; write `True`, `False`, `None`.";
     NoSuchFunction "no-such-function" Warning "strict" "Expressions know `str`, `int`, `float`, `len`; any other call stores its text.";
     ScopeOfComprehension "scope-of-comprehension" Warning "strict" "Within a comprehension or lambda only its own names are visible.";
@@ -101,6 +102,7 @@ codes! {
     QuotedArithmetic "quoted-arithmetic" Warning "strict" "Quoted text that reads as arithmetic is computed.";
     QuotesAtBothEnds "quotes-at-both-ends" Warning "strict" "An argument with quotes at both ends is one text.";
     WordIsHashed "word-is-hashed" Warning "" "`encodeMD5` hashes its argument's text, never a variable's value.";
+    WordArgument "word-argument" Note "" "`True`, `None`, `true` and their like are words where they are arguments.";
     NotEvaluated "not-evaluated" Warning "strict" "An argument without `+ - * / %` is not evaluated.";
     // Blocks.
     MissingEnd "missing-end" Warning "strict" "A block that nothing closes lasts to the end.";

@@ -3,7 +3,7 @@
 use super::assignments::Builtins;
 use super::{Checker, Code};
 use crate::script::Span;
-use crate::script::expression::{Expression, Node, NodeId};
+use crate::script::expression::{BinaryOp, Expression, Node, NodeId};
 use crate::script::source::is_space;
 use crate::script::tree::EvaluationId;
 use std::collections::{HashMap, HashSet};
@@ -134,6 +134,8 @@ impl<'a> Checker<'a> {
         // Only nodes within a comprehension or lambda have a scope: all others see every variable.
         let mut scopes: HashMap<NodeId, Rc<Scope<'a>>> = HashMap::new();
         let mut found: Vec<(Code, Span, String, String)> = Vec::new();
+        // Nodes that may not be evaluated at all.
+        let mut lazy: HashSet<NodeId> = HashSet::new();
         let mut parts = Vec::new();
         let mut open = vec![parsed.root];
         while let Some(id) = open.pop() {
@@ -183,15 +185,74 @@ impl<'a> Checker<'a> {
                         }
                     }
                 }
+                Node::Binary(op, left, right) if !lazy.contains(&id) => {
+                    if let Some((why, meant)) = self.always_fails(op, left, right) {
+                        let happens =
+                            format!("{why}: the expression fails, and its text is stored");
+                        found.push((
+                            Code::AlwaysFails,
+                            expressions.span(id),
+                            happens,
+                            meant.into(),
+                        ));
+                    }
+                }
                 _ => {}
             }
             parts.clear();
             expressions.push_parts(id, &mut parts);
+            if lazy.contains(&id) || is_lazy(expressions.node(id)) {
+                lazy.extend(&parts);
+            }
             self.enter(id, scope.as_ref(), &parts, &mut scopes);
             open.append(&mut parts);
         }
         for (code, span, happens, meant) in found {
             self.report(code, span, happens, meant);
+        }
+    }
+
+    /// Why two literals, or anything and a literal 0, can never be operands of this operator.
+    fn always_fails(
+        &self,
+        op: BinaryOp,
+        left: NodeId,
+        right: NodeId,
+    ) -> Option<(&'static str, &'static str)> {
+        let expressions = self.script.expressions();
+        let is_text = |id| matches!(expressions.node(id), Node::Text(_) | Node::JoinedStr(_));
+        let is_number = |id| {
+            matches!(
+                expressions.node(id),
+                Node::Integer(_) | Node::BigInteger(_) | Node::Float(_)
+            )
+        };
+        let is_zero = matches!(expressions.node(right), Node::Integer(0))
+            || expressions.node(right) == Node::Float(0.0);
+        match op {
+            BinaryOp::Add
+                if is_text(left) && is_number(right) || is_number(left) && is_text(right) =>
+            {
+                Some((
+                    "text and number cannot be added",
+                    "write `str(number)`, or put the number in quotes",
+                ))
+            }
+            BinaryOp::Sub | BinaryOp::Div | BinaryOp::FloorDiv
+                if is_text(left) || is_text(right) =>
+            {
+                Some((
+                    "a text cannot be subtracted or divided",
+                    "write `int(text)` or `float(text)`",
+                ))
+            }
+            BinaryOp::Div | BinaryOp::FloorDiv if is_zero => {
+                Some(("this divides by 0", "look at the divisor"))
+            }
+            BinaryOp::Mod if is_zero && is_number(left) => {
+                Some(("this divides by 0", "look at the divisor"))
+            }
+            _ => None,
         }
     }
 
@@ -331,6 +392,21 @@ impl<'a> Checker<'a> {
 
 /// Stands in a scope that sees every variable; no name has a space.
 const EVERYTHING: &str = "every name";
+
+/// Are there parts of this node that it may leave unevaluated?
+fn is_lazy(node: Node) -> bool {
+    matches!(
+        node,
+        Node::Bool(..)
+            | Node::Conditional { .. }
+            | Node::Compare { .. }
+            | Node::Lambda { .. }
+            | Node::ListComp { .. }
+            | Node::SetComp { .. }
+            | Node::DictComp { .. }
+            | Node::Generator { .. }
+    )
+}
 
 fn is_builtin(name: &str, builtins: Builtins) -> bool {
     match builtins {

@@ -18,6 +18,8 @@ mod document_tests;
 mod expressions;
 mod functions;
 mod lines;
+#[cfg(test)]
+mod property_tests;
 mod render;
 mod shadowing;
 #[cfg(test)]

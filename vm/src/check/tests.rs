@@ -80,6 +80,9 @@ const SURPRISES: &[(&str, &[&str])] = &[
     ("x = hello world", &["1:11 not-an-expression"]),
     ("x = 012", &["1:5 not-an-expression"]),
     ("x = 1;", &["1:6 not-an-expression"]),
+    ("x = 5 / 0", &["1:5 always-fails"]),
+    ("x = [\"a\" + 1]", &["1:6 always-fails"]),
+    ("addVar(x, true)", &["1:11 word-argument"]),
     ("x = true", &["1:5 word-is-text"]),
     ("x = [null]", &["1:6 word-is-text"]),
     ("x = max(1, 2) + 0", &["1:5 no-such-function"]),
@@ -295,6 +298,7 @@ fn good_scripts_are_left_alone() {
         "function f(a, b) {\n  return max(a, b)\n}\nr = f(3, 8)\naddResult(r) // done",
         "x = f\"{a}\" \"b\"\ny = x if x else None",
         "addVar(total, price * 2)\naddVar(when, \"10:30\")\naddVar(rate, \"50%\")",
+        "addVar(flag, \"true\")\nx = \"a\" % 0 + \"b\" * 2\ny = 7 % 2\nz = 5 / 0 if x else 1",
     ] {
         assert_eq!(found(script), [""; 0], "{script}");
     }

@@ -25,7 +25,7 @@ mod parser;
 mod parser_tests;
 pub mod print;
 #[cfg(test)]
-mod property_tests;
+pub(crate) mod property_tests;
 pub mod source;
 pub mod span;
 pub mod template;

@@ -6,7 +6,7 @@ use super::{Span, parse_leniently, print};
 use proptest::prelude::*;
 
 /// Text of words that mean something to the parser, and of any characters.
-fn script() -> impl Strategy<Value = String> {
+pub(crate) fn script() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         8 => prop::sample::select(vec![
             "if(", "if (", "else()", "end()", "endLoop()", "startLoop(", "function ", "return ", "=", "==", "(", ")", "{", "}",
@@ -19,7 +19,7 @@ fn script() -> impl Strategy<Value = String> {
     prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
 }
 
-fn check_inside(text: &str, span: Span) {
+pub(crate) fn check_inside(text: &str, span: Span) {
     assert!(
         span.start <= span.end && span.end as usize <= text.len(),
         "{span:?} in {} bytes",
