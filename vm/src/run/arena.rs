@@ -78,6 +78,19 @@ impl Arena {
         }
     }
 
+    /// Copy two texts in as one.
+    #[inline]
+    pub fn alloc_concat(&self, first: &str, second: &str) -> Result<&str, QuotaReached> {
+        let len = first.len() + second.len();
+        let Ok(place) = self.bump.try_alloc_slice_fill_copy(len, 0_u8) else {
+            return Err(QuotaReached);
+        };
+        place[..first.len()].copy_from_slice(first.as_bytes());
+        place[first.len()..].copy_from_slice(second.as_bytes());
+        // Two texts after each other are one.
+        std::str::from_utf8(place).map_err(|_| QuotaReached)
+    }
+
     /// Copy a slice in.
     #[inline]
     pub fn alloc_slice<T: Copy>(&self, items: &[T]) -> Result<&[T], QuotaReached> {

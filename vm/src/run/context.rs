@@ -5,6 +5,7 @@ use std::fmt::{Display, Write};
 
 use super::arena::Arena;
 use super::budget::Budget;
+use super::builtins::re::Patterns;
 use super::dict::{Dict, Set};
 use super::exception::Exception;
 use super::fault::{Class, Fault};
@@ -23,6 +24,7 @@ pub struct Context<'a> {
     budget: Budget,
     random: Random,
     now_us: i64,
+    patterns: Patterns<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -34,6 +36,7 @@ impl<'a> Context<'a> {
             budget,
             random: Random::new(seed),
             now_us,
+            patterns: Patterns::default(),
         }
     }
 
@@ -53,6 +56,11 @@ impl<'a> Context<'a> {
     /// The execution's random numbers, from its seed.
     pub fn random(&mut self) -> &mut Random {
         &mut self.random
+    }
+
+    /// Regular expressions that were compiled in this execution.
+    pub fn patterns(&mut self) -> &mut Patterns<'a> {
+        &mut self.patterns
     }
 
     /// The time as the script sees it: UTC, microseconds since 1970.

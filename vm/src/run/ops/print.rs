@@ -8,6 +8,7 @@ use crate::run::exception::Exception;
 use crate::run::fault::{Class, Fault};
 use crate::run::iterator::Iter;
 use crate::run::object::{Object, ViewKind};
+use crate::run::unicode::is_printable;
 use crate::run::value::Value;
 
 /// Open containers at once in a printed value.
@@ -204,18 +205,8 @@ fn write_leaf<'a>(
         Value::Int(number) => write_display(out, number)?,
         Value::Float(number) => write_float(out, number)?,
         Value::Big(big) => {
-            // CPython counts digits of the result; a bit is 0.30103 of one.
-            if big.bytes() > INT_DIGITS_MAX * 10 / 3 / 8 + 8 {
-                return Err(context.raise(
-                    Class::ValueError,
-                    format_args!(
-                        "Exceeds the limit ({INT_DIGITS_MAX} digits) for integer string conversion; \
-                         use sys.set_int_max_str_digits() to increase the limit"
-                    ),
-                ));
-            }
-            context.charge(big.bytes())?;
-            write_display(out, big.to_bigint())?;
+            let digits = decimal(context, &big.to_bigint())?;
+            out.push_str(&digits)?;
         }
         Value::Str(text) => {
             context.charge_bytes(text.as_str().len())?;
@@ -341,37 +332,62 @@ pub fn write_quoted(out: &mut TextBuilder, text: &str) -> Result<(), TooLong> {
                 out.push(quote)?;
             }
             _ if is_printable(character) => out.push(character)?,
-            _ => {
-                let code = u32::from(character);
-                match code {
-                    0..=0xFF => write_display(out, format_args!("\\x{code:02x}"))?,
-                    0x100..=0xFFFF => write_display(out, format_args!("\\u{code:04x}"))?,
-                    _ => write_display(out, format_args!("\\U{code:08x}"))?,
-                }
-            }
+            _ => write_escaped(out, character)?,
         }
     }
     out.push(quote)
 }
 
-/// `str.isprintable` of one character, as far as Rust's tables tell: controls, separators but the space, and what
-/// Rust's own escape holds unprintable.
-#[must_use]
-pub fn is_printable(character: char) -> bool {
-    match character {
-        ' '..='~' => true,
-        '\u{0}'..='\u{a0}' | '\u{ad}' => false,
-        _ => {
-            !character.is_whitespace()
-                && (!character.is_control())
-                && (character.escape_debug().len() == 1 || is_combining(character))
-        }
+/// Decimal digits of a big int, or CPython's `ValueError` when there are too many.
+pub fn decimal<'a>(
+    context: &mut Context<'a>,
+    number: &num_bigint::BigInt,
+) -> Result<String, Fault<'a>> {
+    // A digit is 3.32 bits: what is far beyond the limit is not even converted.
+    let text = if number.bits() as usize > INT_DIGITS_MAX * 10 / 3 {
+        String::new()
+    } else {
+        context.charge(number.bits() as usize / 8)?;
+        number.to_string()
+    };
+    if text.is_empty() || text.trim_start_matches('-').len() > INT_DIGITS_MAX {
+        return Err(context.raise(
+            Class::ValueError,
+            format_args!(
+                "Exceeds the limit ({INT_DIGITS_MAX} digits) for integer string conversion; \
+                 use sys.set_int_max_str_digits() to increase the limit"
+            ),
+        ));
     }
+    Ok(text)
 }
 
-/// Rust escapes combining marks alone; Python prints them.
-fn is_combining(character: char) -> bool {
-    format!("a{character}").escape_debug().count() == 2
+/// `ascii(value)` into a builder: its `repr` with all beyond ASCII escaped.
+pub fn write_ascii<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    value: Value<'a>,
+) -> Result<(), Fault<'a>> {
+    let mut repr = context.builder();
+    write_repr(context, &mut repr, value)?;
+    context.charge_bytes(repr.as_str().len())?;
+    for character in repr.as_str().chars() {
+        if character.is_ascii() {
+            out.push(character)?;
+        } else {
+            write_escaped(out, character)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_escaped(out: &mut TextBuilder, character: char) -> Result<(), TooLong> {
+    let code = u32::from(character);
+    match code {
+        0..=0xFF => write_display(out, format_args!("\\x{code:02x}")),
+        0x100..=0xFFFF => write_display(out, format_args!("\\u{code:04x}")),
+        _ => write_display(out, format_args!("\\U{code:08x}")),
+    }
 }
 
 fn write_bytes(out: &mut TextBuilder, bytes: &[u8]) -> Result<(), TooLong> {
