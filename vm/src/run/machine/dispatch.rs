@@ -501,7 +501,7 @@ impl<'a> Machine<'a> {
                     {
                         match value {
                             Value::Int(number) => {
-                                self.stack[frame.result as usize] = Value::Int(number)
+                                self.stack[frame.result as usize] = Value::Int(number);
                             }
                             value => self.stack[frame.result as usize] = value,
                         }
@@ -741,6 +741,13 @@ impl<'a> Machine<'a> {
                     let Value::Iter(source) = r!(iter) else {
                         return Err(Fault::Internal("no iterator"));
                     };
+                    if let Source::Range(range) = source.source() {
+                        if let Some(number) = source.next_number(range) {
+                            self.stack[base + iter.index() + 1] = Value::Int(number);
+                            pc = to.index();
+                        }
+                        continue;
+                    }
                     save!();
                     if let Source::Generator(generator) = source.source() {
                         self.resume(generator, to.0, base + iter.index() + 1)?;
