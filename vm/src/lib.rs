@@ -28,8 +28,20 @@
     reason = "values and argument lists are handles, passed like ints"
 )]
 #![allow(clippy::float_cmp, reason = "Python compares floats exactly")]
+#![allow(
+    clippy::single_match_else,
+    reason = "a match shows both outcomes side by side"
+)]
 
 pub mod bytecode;
+pub mod check;
+pub mod compile;
+pub mod definition;
+pub mod execution;
+pub mod hir;
+pub mod interface;
+pub mod json;
 pub mod limits;
+pub mod program;
 pub mod run;
 pub mod script;

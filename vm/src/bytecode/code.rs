@@ -70,6 +70,8 @@ pub struct Parameters {
     pub rest: bool,
     /// `**kwargs` stands in the register after that.
     pub named_rest: bool,
+    /// Names of those two.
+    pub rest_names: Vec<Box<str>>,
 }
 
 impl Parameters {

@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::operand::{
     Base, Binary, Child, Compare, Const, Conversion, Count, Dst, Few, Free, Operand, Site, Slot,
-    Src, Statement, Target, Unary,
+    Small, Src, Statement, Target, Unary,
 };
 
 macro_rules! ops {
@@ -70,6 +70,7 @@ pub trait Visitor {
     fn Few(&mut self, operand: Few) {}
     fn Count(&mut self, operand: Count) {}
     fn Statement(&mut self, operand: Statement) {}
+    fn Small(&mut self, operand: Small) {}
     fn Binary(&mut self, operand: Binary) {}
     fn Unary(&mut self, operand: Unary) {}
     fn Compare(&mut self, operand: Compare) {}
@@ -109,6 +110,12 @@ ops! {
     Add "add" { d: Dst, a: Src, b: Src },
     /// `d = a - b`
     Sub "sub" { d: Dst, a: Src, b: Src },
+    /// `d = a + small int`
+    AddInt "add_int" { d: Dst, a: Src, i: Small },
+    /// `d = a - small int`
+    SubInt "sub_int" { d: Dst, a: Src, i: Small },
+    /// `d = a op small int`
+    CompareInt "compare_int" { kind: Compare, d: Dst, a: Src, i: Small },
     /// `d = op s`
     Unary "unary" { kind: Unary, d: Dst, s: Src },
     /// `d = a op b`
@@ -194,6 +201,8 @@ ops! {
     /// `d = from s import name`
     ImportFrom "import_from" { d: Dst, s: Src, k: Const },
 
+    /// `d = name`: in the dict in register 0, then that in 1, then the built-ins if register 2 is true
+    LoadDynamic "load_dynamic" { d: Dst, k: Const },
     /// `d = script variable`: the current frame, then the shared map; else `NameError`
     LoadName "load_name" { d: Dst, k: Const },
     /// If a variable of this name is visible, `base` is its value and the next instruction is skipped.
@@ -214,6 +223,8 @@ ops! {
     Command "command" { few: Few, d: Dst, base: Base, s: Site },
     /// Call a function of the script with the arguments from `base` on.
     CallScript "call_script" { few: Few, d: Dst, base: Base, s: Site },
+    /// Run a part of the script in the same frame of variables.
+    RunPart "run_part" { d: Dst, s: Site },
     /// Raise the error of a site: an unknown command, one that does not compile, bad arguments.
     Fail "fail" { s: Site },
     /// A top-level statement begins.

@@ -10,6 +10,7 @@ use super::dict::{Dict, Set};
 use super::exception::Exception;
 use super::fault::{Class, Fault};
 use super::hash::hash_value;
+use super::host::Host;
 use super::list::{List, Tuple};
 use super::random::Random;
 use super::text::Text;
@@ -25,6 +26,7 @@ pub struct Context<'a> {
     random: Random,
     now_us: i64,
     patterns: Patterns<'a>,
+    host: Option<&'a Host<'a>>,
 }
 
 impl<'a> Context<'a> {
@@ -37,6 +39,7 @@ impl<'a> Context<'a> {
             random: Random::new(seed),
             now_us,
             patterns: Patterns::default(),
+            host: None,
         }
     }
 
@@ -67,6 +70,17 @@ impl<'a> Context<'a> {
     #[must_use]
     pub fn now_us(&self) -> i64 {
         self.now_us
+    }
+
+    /// The executor's side of the execution; there is none in tests of native code alone.
+    #[must_use]
+    pub fn host(&self) -> Option<&'a Host<'a>> {
+        self.host
+    }
+
+    /// Set [`Context::host`].
+    pub fn set_host(&mut self, host: &'a Host<'a>) {
+        self.host = Some(host);
     }
 
     /// Take units for native work that is about to be done: one for about 10 ns.
@@ -233,6 +247,21 @@ impl From<TooLong> for Fault<'_> {
 }
 
 impl TextBuilder {
+    /// A builder with a bound of its own.
+    #[must_use]
+    pub const fn with_limit(bytes_max: usize) -> Self {
+        Self {
+            text: String::new(),
+            bytes_max,
+        }
+    }
+
+    /// What was built.
+    #[must_use]
+    pub fn into_string(self) -> String {
+        self.text
+    }
+
     /// Add a text.
     #[inline]
     pub fn push_str(&mut self, text: &str) -> Result<(), TooLong> {

@@ -105,7 +105,8 @@ classes! {
     UserWarning "UserWarning": Warning,
     DeprecationWarning "DeprecationWarning": Warning,
     RuntimeWarning "RuntimeWarning": Warning,
-    CommandError "CommandError": Exception,
+    CommandNotFound "CommandNotFound": Exception,
+    CommandUnavailable "CommandUnavailable": Exception,
 }
 
 impl Class {
@@ -137,7 +138,8 @@ impl Class {
             Self::HTTPError,
             Self::JsonDecodeError,
             Self::RegexError,
-            Self::CommandError,
+            Self::CommandNotFound,
+            Self::CommandUnavailable,
         ];
         (!elsewhere.contains(&class)).then_some(class)
     }

@@ -4,8 +4,8 @@ use std::cell::Cell;
 
 use super::builtins::NativeDef;
 use super::kind::Type;
+use super::loaded::Loaded;
 use super::value::{Shared, Value};
-use crate::bytecode::Code;
 
 /// The module-level names of one run of a definition, by slot; unbound ones are [`Value::Unset`].
 pub type Globals<'a> = &'a [Cell<Value<'a>>];
@@ -14,7 +14,7 @@ pub type Globals<'a> = &'a [Cell<Value<'a>>];
 #[derive(Debug)]
 pub struct Function<'a> {
     /// What it runs.
-    pub code: &'a Code,
+    pub code: &'a Loaded<'a>,
     /// The module-level names that it sees.
     pub globals: Globals<'a>,
     /// Variables of the functions around it.

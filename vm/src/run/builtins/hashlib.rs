@@ -1,6 +1,5 @@
-//! The module `hashlib`: digests that are fed in parts.
-
-use std::cell::RefCell;
+//! The module `hashlib`. A digest keeps what it was fed and hashes when it is asked: hashers hold buffers that must be
+//! dropped, and nothing in the arena is.
 
 use md5::{Digest, Md5};
 use sha1::Sha1;
@@ -11,76 +10,101 @@ use super::{
 };
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
+use crate::run::list::List;
 use crate::run::object::Object;
 use crate::run::value::Value;
 
-/// Units of fuel for a byte that is hashed: 64 bytes of copying cost one, hashing them takes eight times as long.
+/// Hashing 64 bytes takes as long as copying eight times as many.
 const BYTES_FACTOR: usize = 8;
 
-/// A digest that is being made.
-#[derive(Clone, Debug)]
-pub enum Hasher {
+/// The algorithms there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Algorithm {
     /// `md5`
-    Md5(Md5),
+    Md5,
     /// `sha1`
-    Sha1(Sha1),
+    Sha1,
     /// `sha224`
-    Sha224(Sha224),
+    Sha224,
     /// `sha256`
-    Sha256(Sha256),
+    Sha256,
     /// `sha384`
-    Sha384(Sha384),
+    Sha384,
     /// `sha512`
-    Sha512(Sha512),
+    Sha512,
 }
 
-impl Hasher {
-    fn new(name: &str) -> Option<Self> {
+/// A digest that is being made.
+#[derive(Debug)]
+pub struct Hasher<'a> {
+    algorithm: Algorithm,
+    parts: &'a List<'a>,
+}
+
+impl Algorithm {
+    fn named(name: &str) -> Option<Self> {
         Some(match name {
-            "md5" => Self::Md5(Md5::new()),
-            "sha1" => Self::Sha1(Sha1::new()),
-            "sha224" => Self::Sha224(Sha224::new()),
-            "sha256" => Self::Sha256(Sha256::new()),
-            "sha384" => Self::Sha384(Sha384::new()),
-            "sha512" => Self::Sha512(Sha512::new()),
+            "md5" => Self::Md5,
+            "sha1" => Self::Sha1,
+            "sha224" => Self::Sha224,
+            "sha256" => Self::Sha256,
+            "sha384" => Self::Sha384,
+            "sha512" => Self::Sha512,
             _ => return None,
         })
     }
 
-    fn update(&mut self, bytes: &[u8]) {
-        match self {
-            Self::Md5(hasher) => hasher.update(bytes),
-            Self::Sha1(hasher) => hasher.update(bytes),
-            Self::Sha224(hasher) => hasher.update(bytes),
-            Self::Sha256(hasher) => hasher.update(bytes),
-            Self::Sha384(hasher) => hasher.update(bytes),
-            Self::Sha512(hasher) => hasher.update(bytes),
-        }
-    }
-
-    fn digest(&self) -> Vec<u8> {
-        match self.clone() {
-            Self::Md5(hasher) => hasher.finalize().to_vec(),
-            Self::Sha1(hasher) => hasher.finalize().to_vec(),
-            Self::Sha224(hasher) => hasher.finalize().to_vec(),
-            Self::Sha256(hasher) => hasher.finalize().to_vec(),
-            Self::Sha384(hasher) => hasher.finalize().to_vec(),
-            Self::Sha512(hasher) => hasher.finalize().to_vec(),
-        }
-    }
-
     /// Its name, its digest's size, its block's size.
-    #[must_use]
-    pub const fn facts(&self) -> (&'static str, i64, i64) {
+    const fn facts(self) -> (&'static str, i64, i64) {
         match self {
-            Self::Md5(_) => ("md5", 16, 64),
-            Self::Sha1(_) => ("sha1", 20, 64),
-            Self::Sha224(_) => ("sha224", 28, 64),
-            Self::Sha256(_) => ("sha256", 32, 64),
-            Self::Sha384(_) => ("sha384", 48, 128),
-            Self::Sha512(_) => ("sha512", 64, 128),
+            Self::Md5 => ("md5", 16, 64),
+            Self::Sha1 => ("sha1", 20, 64),
+            Self::Sha224 => ("sha224", 28, 64),
+            Self::Sha256 => ("sha256", 32, 64),
+            Self::Sha384 => ("sha384", 48, 128),
+            Self::Sha512 => ("sha512", 64, 128),
         }
     }
+}
+
+impl Hasher<'_> {
+    /// `md5`
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.algorithm.facts().0
+    }
+}
+
+fn hashed<D: Digest>(parts: &List<'_>) -> Vec<u8> {
+    let mut hasher = D::new();
+    for part in parts.items() {
+        if let Value::Bytes(bytes) = part.get() {
+            hasher.update(bytes.as_slice());
+        }
+    }
+    hasher.finalize().to_vec()
+}
+
+fn digest<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Vec<u8>, Fault<'a>> {
+    let Hasher { algorithm, parts } = receiver(args.receiver)?;
+    let bytes: usize = parts
+        .items()
+        .iter()
+        .map(|part| match part.get() {
+            Value::Bytes(bytes) => bytes.as_slice().len(),
+            _ => 0,
+        })
+        .sum();
+    context.charge(32 + parts.len())?;
+    context.charge_bytes(bytes * BYTES_FACTOR)?;
+    Ok(match algorithm {
+        Algorithm::Md5 => hashed::<Md5>(parts),
+        Algorithm::Sha1 => hashed::<Sha1>(parts),
+        Algorithm::Sha224 => hashed::<Sha224>(parts),
+        Algorithm::Sha256 => hashed::<Sha256>(parts),
+        Algorithm::Sha384 => hashed::<Sha384>(parts),
+        Algorithm::Sha512 => hashed::<Sha512>(parts),
+    })
 }
 
 /// `hashlib`.
@@ -122,18 +146,15 @@ pub static TYPE: TypeDef = TypeDef {
     attributes: &[
         AttributeDef {
             name: "name",
-            get: |context, value| {
-                let name = receiver(value)?.borrow().facts().0;
-                context.text_over(name)
-            },
+            get: |context, value| context.text_over(receiver(value)?.name()),
         },
         AttributeDef {
             name: "digest_size",
-            get: |_, value| Ok(Value::Int(receiver(value)?.borrow().facts().1)),
+            get: |_, value| Ok(Value::Int(receiver(value)?.algorithm.facts().1)),
         },
         AttributeDef {
             name: "block_size",
-            get: |_, value| Ok(Value::Int(receiver(value)?.borrow().facts().2)),
+            get: |_, value| Ok(Value::Int(receiver(value)?.algorithm.facts().2)),
         },
     ],
     members: &[],
@@ -142,48 +163,54 @@ pub static TYPE: TypeDef = TypeDef {
 
 static METHODS: &[NativeDef] = &[
     method("update", exactly(1), |context, args| {
-        let bytes = bytes(context, args.or_none(0))?;
-        receiver(args.receiver)?.borrow_mut().update(bytes);
+        feed(context, receiver(args.receiver)?.parts, args.or_none(0))?;
         Ok(Value::None)
     }),
     method("digest", exactly(0), |context, args| {
-        context.charge(64)?;
-        let digest = receiver(args.receiver)?.borrow().digest();
+        let digest = digest(context, args)?;
         context.bytes(&digest)
     }),
     method("hexdigest", exactly(0), |context, args| {
-        context.charge(64)?;
-        let digest = receiver(args.receiver)?.borrow().digest();
         let mut out = context.builder();
-        for byte in digest {
+        for byte in digest(context, args)? {
             out.push_str(&format!("{byte:02x}"))?;
         }
         context.finish(out)
     }),
     method("copy", exactly(0), |context, args| {
-        let copy = receiver(args.receiver)?.borrow().clone();
-        Ok(Value::Object(
-            context.arena().alloc(Object::Hash(RefCell::new(copy)))?,
-        ))
+        let hasher = receiver(args.receiver)?;
+        let parts = context.collect(Value::List(hasher.parts))?;
+        value(context, hasher.algorithm, parts)
     }),
 ];
 
-fn receiver<'a>(value: Value<'a>) -> Result<&'a RefCell<Hasher>, Fault<'a>> {
+fn receiver(value: Value<'_>) -> Result<&Hasher<'_>, Fault<'_>> {
     match value {
         Value::Object(Object::Hash(hasher)) => Ok(hasher),
         _ => Err(Fault::Internal("a digest's method without its receiver")),
     }
 }
 
-fn bytes<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<&'a [u8], Fault<'a>> {
+fn value<'a>(
+    context: &mut Context<'a>,
+    algorithm: Algorithm,
+    parts: &'a List<'a>,
+) -> Result<Value<'a>, Fault<'a>> {
+    let hasher = Hasher { algorithm, parts };
+    Ok(Value::Object(context.arena().alloc(Object::Hash(hasher))?))
+}
+
+fn feed<'a>(
+    context: &mut Context<'a>,
+    parts: &'a List<'a>,
+    value: Value<'a>,
+) -> Result<(), Fault<'a>> {
     match value {
-        Value::Bytes(bytes) => {
-            context.charge_bytes(bytes.as_slice().len() * BYTES_FACTOR)?;
-            Ok(bytes.as_slice())
-        }
-        Value::Str(_) => {
-            Err(context.raise(Class::TypeError, "Strings must be encoded before hashing"))
-        }
+        Value::Bytes(_) => context.push(parts, value),
+        Value::Str(_) => Err(context.raise(
+            Class::TypeError,
+            "Strings must be encoded before hashing",
+        )),
         _ => Err(context.raise(
             Class::TypeError,
             "object supporting the buffer API required",
@@ -196,16 +223,15 @@ fn make<'a>(
     args: Args<'a, '_>,
     name: &str,
 ) -> Result<Value<'a>, Fault<'a>> {
-    let Some(mut hasher) = Hasher::new(name) else {
+    let Some(algorithm) = Algorithm::named(name) else {
         return Err(context.raise(
             Class::ValueError,
             format_args!("unsupported hash type {name}"),
         ));
     };
+    let parts = context.empty_list()?;
     if args.get(0).is_some() {
-        hasher.update(bytes(context, args.or_none(0))?);
+        feed(context, parts, args.or_none(0))?;
     }
-    Ok(Value::Object(
-        context.arena().alloc(Object::Hash(RefCell::new(hasher)))?,
-    ))
+    value(context, algorithm, parts)
 }

@@ -51,7 +51,9 @@ mod attributes;
 mod bytes;
 mod codec;
 pub mod datetime;
+mod connector;
 mod dict;
+mod dumps;
 mod effects;
 mod float;
 mod functions;
@@ -77,14 +79,14 @@ pub use arguments::Args;
 pub use attributes::{attribute, find_method};
 pub use dict::update_from as update_dict;
 pub use float::float_of;
-pub use functions::length;
+pub use functions::{ascii_of as ascii, format_by as format, length};
 pub use int::int_of;
-pub use json::read as read_json;
 pub use list::{extend as extend_list, tuple_of};
 pub use objects::{
     binary as object_binary, format as format_object, item as object_item, order as object_order,
     unary as object_unary, write as write_object,
 };
+pub use connector::set_attribute;
 
 use super::context::Context;
 use super::fault::{Class, Fault};
@@ -469,6 +471,11 @@ pub fn type_def(kind: Type) -> &'static TypeDef {
         Type::Zip => &iterators::ZIP,
         Type::Zone => &datetime::ZONE,
         Type::Exception(_) => &functions::EXCEPTION,
+        Type::Executor => &connector::EXECUTOR,
+        Type::Connector => &connector::CONNECTOR,
+        Type::Handler => &connector::HANDLER,
+        Type::Request => &connector::REQUEST,
+        Type::Logger => &connector::LOGGER,
         _ => &NOTHING,
     }
 }

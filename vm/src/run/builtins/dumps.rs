@@ -1,12 +1,9 @@
-//! JSON out: as `json.dumps` writes it, and the answer of an execution.
-//!
-//! All beyond ASCII is escaped; NaN and infinities are bare words; keys that are numbers, truth values or `None` become
-//! texts. What waits is in a list: depth is no native recursion.
+//! `json.dumps` with its options. What waits is in a list: depth is no native recursion.
 
 use std::fmt::Write as _;
 
 use crate::limits::Limit;
-use crate::run::builtins::Args;
+use super::Args;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
 use crate::run::ops::compare::{Order, ordered};
@@ -33,14 +30,11 @@ pub struct Layout {
     skip_keys: bool,
     /// NaN and infinities are written.
     allow_nan: bool,
-    /// `</` as `<\/`, so that the text can stand inside of HTML.
-    html: bool,
 }
 
 impl Layout {
     /// As `json.dumps` without options.
-    #[must_use]
-    pub fn plain() -> Self {
+    fn plain() -> Self {
         Self {
             comma: ", ".into(),
             colon: ": ".into(),
@@ -49,16 +43,6 @@ impl Layout {
             sort: false,
             skip_keys: false,
             allow_nan: true,
-            html: false,
-        }
-    }
-
-    /// As the HTTP answer is written: `</` escaped.
-    #[must_use]
-    pub fn answer() -> Self {
-        Self {
-            html: true,
-            ..Self::plain()
         }
     }
 
@@ -331,7 +315,7 @@ fn write_leaf<'a>(
 }
 
 /// A text in quotes.
-pub fn write_text<'a>(
+fn write_text<'a>(
     context: &mut Context<'a>,
     out: &mut TextBuilder,
     text: &str,
@@ -340,7 +324,6 @@ pub fn write_text<'a>(
     context.charge_bytes(text.len())?;
     out.push('"')?;
     let mut plain = 0;
-    let mut previous = '\0';
     for (at, character) in text.char_indices() {
         let escape = match character {
             '"' => "\\\"",
@@ -350,13 +333,9 @@ pub fn write_text<'a>(
             '\t' => "\\t",
             '\u{8}' => "\\b",
             '\u{c}' => "\\f",
-            '/' if layout.html && previous == '<' => "\\/",
             '\u{0}'..='\u{1f}' => "",
-            // CPython leaves the last control character as it is.
-            _ if character.is_ascii() || !layout.ascii => {
-                previous = character;
-                continue;
-            }
+            ' '..='~' => continue,
+            _ if !layout.ascii => continue,
             _ => "",
         };
         out.push_str(&text[plain..at])?;
@@ -368,7 +347,6 @@ pub fn write_text<'a>(
             out.push_str(escape)?;
         }
         plain = at + character.len_utf8();
-        previous = character;
     }
     out.push_str(&text[plain..])?;
     Ok(out.push('"')?)
