@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::limits::Limit;
 use super::Args;
+use crate::limits::Limit;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
 use crate::run::ops::compare::{Order, ordered};

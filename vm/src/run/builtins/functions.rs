@@ -311,10 +311,12 @@ pub static TYPE: TypeDef = TypeDef {
         if args.given.len() == 1 {
             return Ok(Value::Type(args.or_none(0).type_of()));
         }
-        Err(context.raise(
-            Class::TypeError,
-            "type() takes 1 argument: classes are not available",
-        ))
+        let text = if args.given.len() == 2 {
+            "type() takes 1 or 3 arguments"
+        } else {
+            "type() takes 1 argument here: classes are not available"
+        };
+        Err(context.raise(Class::TypeError, text))
     })),
 };
 

@@ -207,10 +207,9 @@ fn feed<'a>(
 ) -> Result<(), Fault<'a>> {
     match value {
         Value::Bytes(_) => context.push(parts, value),
-        Value::Str(_) => Err(context.raise(
-            Class::TypeError,
-            "Strings must be encoded before hashing",
-        )),
+        Value::Str(_) => {
+            Err(context.raise(Class::TypeError, "Strings must be encoded before hashing"))
+        }
         _ => Err(context.raise(
             Class::TypeError,
             "object supporting the buffer API required",

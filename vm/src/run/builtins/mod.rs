@@ -50,8 +50,8 @@ mod ast;
 mod attributes;
 mod bytes;
 mod codec;
-pub mod datetime;
 mod connector;
+pub mod datetime;
 mod dict;
 mod dumps;
 mod effects;
@@ -76,7 +76,8 @@ mod text_split;
 mod text_translate;
 
 pub use arguments::Args;
-pub use attributes::{attribute, find_method};
+pub use attributes::{attribute, find_method, owner_of};
+pub use connector::set_attribute;
 pub use dict::update_from as update_dict;
 pub use float::float_of;
 pub use functions::{ascii_of as ascii, format_by as format, length};
@@ -86,7 +87,6 @@ pub use objects::{
     binary as object_binary, format as format_object, item as object_item, order as object_order,
     unary as object_unary, write as write_object,
 };
-pub use connector::set_attribute;
 
 use super::context::Context;
 use super::fault::{Class, Fault};
