@@ -25,8 +25,8 @@ pub struct Context<'a> {
     budget: Budget,
     random: Random,
     now_us: i64,
-    patterns: Patterns<'a>,
     host: Option<&'a Host<'a>>,
+    patterns: Patterns<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -38,8 +38,8 @@ impl<'a> Context<'a> {
             budget,
             random: Random::new(seed),
             now_us,
-            patterns: Patterns::default(),
             host: None,
+            patterns: Patterns::default(),
         }
     }
 

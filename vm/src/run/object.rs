@@ -3,6 +3,9 @@
 //! A new kind gets a variant here, its Python type in `kind.rs`, and methods and attributes in a table of `builtins/`.
 //! Nothing here may need dropping: what owns heap memory (a compiled pattern) is kept outside and named by a number.
 
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+
 use super::builtins::datetime::value::{Delta, Moment, TimeOfDay, Zone};
 use super::builtins::hashlib::Hasher;
 use super::builtins::re::{Match, Pattern};
@@ -61,7 +64,7 @@ pub enum Object<'a> {
     /// `re.Match`.
     Match(Match<'a>),
     /// A digest that is being made.
-    Hash(Hasher<'a>),
+    Hash(&'a RefCell<ManuallyDrop<Hasher>>),
     /// `uuid.UUID`.
     Uuid(u128),
     /// `object()`.

@@ -1,5 +1,7 @@
-//! The module `hashlib`. A digest keeps what it was fed and hashes when it is asked: hashers hold buffers that must be
-//! dropped, and nothing in the arena is.
+//! The module `hashlib`: digests that are fed in parts.
+
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 
 use md5::{Digest, Md5};
 use sha1::Sha1;
@@ -10,101 +12,76 @@ use super::{
 };
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
-use crate::run::list::List;
 use crate::run::object::Object;
 use crate::run::value::Value;
 
-/// Hashing 64 bytes takes as long as copying eight times as many.
+/// Units of fuel for a byte that is hashed: 64 bytes of copying cost one, hashing them takes eight times as long.
 const BYTES_FACTOR: usize = 8;
 
-/// The algorithms there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// `md5`
-    Md5,
-    /// `sha1`
-    Sha1,
-    /// `sha224`
-    Sha224,
-    /// `sha256`
-    Sha256,
-    /// `sha384`
-    Sha384,
-    /// `sha512`
-    Sha512,
-}
-
 /// A digest that is being made.
-#[derive(Debug)]
-pub struct Hasher<'a> {
-    algorithm: Algorithm,
-    parts: &'a List<'a>,
+#[derive(Clone, Debug)]
+pub enum Hasher {
+    /// `md5`
+    Md5(Md5),
+    /// `sha1`
+    Sha1(Sha1),
+    /// `sha224`
+    Sha224(Sha224),
+    /// `sha256`
+    Sha256(Sha256),
+    /// `sha384`
+    Sha384(Sha384),
+    /// `sha512`
+    Sha512(Sha512),
 }
 
-impl Algorithm {
-    fn named(name: &str) -> Option<Self> {
+impl Hasher {
+    fn new(name: &str) -> Option<Self> {
         Some(match name {
-            "md5" => Self::Md5,
-            "sha1" => Self::Sha1,
-            "sha224" => Self::Sha224,
-            "sha256" => Self::Sha256,
-            "sha384" => Self::Sha384,
-            "sha512" => Self::Sha512,
+            "md5" => Self::Md5(Md5::new()),
+            "sha1" => Self::Sha1(Sha1::new()),
+            "sha224" => Self::Sha224(Sha224::new()),
+            "sha256" => Self::Sha256(Sha256::new()),
+            "sha384" => Self::Sha384(Sha384::new()),
+            "sha512" => Self::Sha512(Sha512::new()),
             _ => return None,
         })
     }
 
-    /// Its name, its digest's size, its block's size.
-    const fn facts(self) -> (&'static str, i64, i64) {
+    fn update(&mut self, bytes: &[u8]) {
         match self {
-            Self::Md5 => ("md5", 16, 64),
-            Self::Sha1 => ("sha1", 20, 64),
-            Self::Sha224 => ("sha224", 28, 64),
-            Self::Sha256 => ("sha256", 32, 64),
-            Self::Sha384 => ("sha384", 48, 128),
-            Self::Sha512 => ("sha512", 64, 128),
+            Self::Md5(hasher) => hasher.update(bytes),
+            Self::Sha1(hasher) => hasher.update(bytes),
+            Self::Sha224(hasher) => hasher.update(bytes),
+            Self::Sha256(hasher) => hasher.update(bytes),
+            Self::Sha384(hasher) => hasher.update(bytes),
+            Self::Sha512(hasher) => hasher.update(bytes),
         }
     }
-}
 
-impl Hasher<'_> {
-    /// `md5`
+    fn digest(&self) -> Vec<u8> {
+        match self.clone() {
+            Self::Md5(hasher) => hasher.finalize().to_vec(),
+            Self::Sha1(hasher) => hasher.finalize().to_vec(),
+            Self::Sha224(hasher) => hasher.finalize().to_vec(),
+            Self::Sha256(hasher) => hasher.finalize().to_vec(),
+            Self::Sha384(hasher) => hasher.finalize().to_vec(),
+            Self::Sha512(hasher) => hasher.finalize().to_vec(),
+        }
+    }
+
+    /// Its name, its digest's size, its block's size.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.algorithm.facts().0
-    }
-}
-
-fn hashed<D: Digest>(parts: &List<'_>) -> Vec<u8> {
-    let mut hasher = D::new();
-    for part in parts.items() {
-        if let Value::Bytes(bytes) = part.get() {
-            hasher.update(bytes.as_slice());
+    pub const fn facts(&self) -> (&'static str, i64, i64) {
+        match self {
+            Self::Md5(_) => ("md5", 16, 64),
+            Self::Sha1(_) => ("sha1", 20, 64),
+            Self::Sha224(_) => ("sha224", 28, 64),
+            Self::Sha256(_) => ("sha256", 32, 64),
+            Self::Sha384(_) => ("sha384", 48, 128),
+            Self::Sha512(_) => ("sha512", 64, 128),
         }
     }
-    hasher.finalize().to_vec()
-}
-
-fn digest<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Vec<u8>, Fault<'a>> {
-    let Hasher { algorithm, parts } = receiver(args.receiver)?;
-    let bytes: usize = parts
-        .items()
-        .iter()
-        .map(|part| match part.get() {
-            Value::Bytes(bytes) => bytes.as_slice().len(),
-            _ => 0,
-        })
-        .sum();
-    context.charge(32 + parts.len())?;
-    context.charge_bytes(bytes * BYTES_FACTOR)?;
-    Ok(match algorithm {
-        Algorithm::Md5 => hashed::<Md5>(parts),
-        Algorithm::Sha1 => hashed::<Sha1>(parts),
-        Algorithm::Sha224 => hashed::<Sha224>(parts),
-        Algorithm::Sha256 => hashed::<Sha256>(parts),
-        Algorithm::Sha384 => hashed::<Sha384>(parts),
-        Algorithm::Sha512 => hashed::<Sha512>(parts),
-    })
 }
 
 /// `hashlib`.
@@ -146,15 +123,18 @@ pub static TYPE: TypeDef = TypeDef {
     attributes: &[
         AttributeDef {
             name: "name",
-            get: |context, value| context.text_over(receiver(value)?.name()),
+            get: |context, value| {
+                let name = receiver(value)?.borrow().facts().0;
+                context.text_over(name)
+            },
         },
         AttributeDef {
             name: "digest_size",
-            get: |_, value| Ok(Value::Int(receiver(value)?.algorithm.facts().1)),
+            get: |_, value| Ok(Value::Int(receiver(value)?.borrow().facts().1)),
         },
         AttributeDef {
             name: "block_size",
-            get: |_, value| Ok(Value::Int(receiver(value)?.algorithm.facts().2)),
+            get: |_, value| Ok(Value::Int(receiver(value)?.borrow().facts().2)),
         },
     ],
     members: &[],
@@ -163,50 +143,51 @@ pub static TYPE: TypeDef = TypeDef {
 
 static METHODS: &[NativeDef] = &[
     method("update", exactly(1), |context, args| {
-        feed(context, receiver(args.receiver)?.parts, args.or_none(0))?;
+        let bytes = bytes(context, args.or_none(0))?;
+        receiver(args.receiver)?.borrow_mut().update(bytes);
         Ok(Value::None)
     }),
     method("digest", exactly(0), |context, args| {
-        let digest = digest(context, args)?;
+        context.charge(64)?;
+        let digest = receiver(args.receiver)?.borrow().digest();
         context.bytes(&digest)
     }),
     method("hexdigest", exactly(0), |context, args| {
+        context.charge(64)?;
+        let digest = receiver(args.receiver)?.borrow().digest();
         let mut out = context.builder();
-        for byte in digest(context, args)? {
+        for byte in digest {
             out.push_str(&format!("{byte:02x}"))?;
         }
         context.finish(out)
     }),
     method("copy", exactly(0), |context, args| {
-        let hasher = receiver(args.receiver)?;
-        let parts = context.collect(Value::List(hasher.parts))?;
-        value(context, hasher.algorithm, parts)
+        let copy = Hasher::clone(&receiver(args.receiver)?.borrow());
+        Ok(Value::Object(made(context, copy)?))
     }),
 ];
 
-fn receiver(value: Value<'_>) -> Result<&Hasher<'_>, Fault<'_>> {
+/// A digest in the arena. What its destructor would do, wiping its block, need not happen: it owns nothing.
+fn made<'a>(context: &mut Context<'a>, hasher: Hasher) -> Result<&'a Object<'a>, Fault<'a>> {
+    let hasher = context
+        .arena()
+        .alloc(RefCell::new(ManuallyDrop::new(hasher)))?;
+    Ok(context.arena().alloc(Object::Hash(hasher))?)
+}
+
+fn receiver<'a>(value: Value<'a>) -> Result<&'a RefCell<ManuallyDrop<Hasher>>, Fault<'a>> {
     match value {
         Value::Object(Object::Hash(hasher)) => Ok(hasher),
         _ => Err(Fault::Internal("a digest's method without its receiver")),
     }
 }
 
-fn value<'a>(
-    context: &mut Context<'a>,
-    algorithm: Algorithm,
-    parts: &'a List<'a>,
-) -> Result<Value<'a>, Fault<'a>> {
-    let hasher = Hasher { algorithm, parts };
-    Ok(Value::Object(context.arena().alloc(Object::Hash(hasher))?))
-}
-
-fn feed<'a>(
-    context: &mut Context<'a>,
-    parts: &'a List<'a>,
-    value: Value<'a>,
-) -> Result<(), Fault<'a>> {
+fn bytes<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<&'a [u8], Fault<'a>> {
     match value {
-        Value::Bytes(_) => context.push(parts, value),
+        Value::Bytes(bytes) => {
+            context.charge_bytes(bytes.as_slice().len() * BYTES_FACTOR)?;
+            Ok(bytes.as_slice())
+        }
         Value::Str(_) => {
             Err(context.raise(Class::TypeError, "Strings must be encoded before hashing"))
         }
@@ -222,15 +203,14 @@ fn make<'a>(
     args: Args<'a, '_>,
     name: &str,
 ) -> Result<Value<'a>, Fault<'a>> {
-    let Some(algorithm) = Algorithm::named(name) else {
+    let Some(mut hasher) = Hasher::new(name) else {
         return Err(context.raise(
             Class::ValueError,
             format_args!("unsupported hash type {name}"),
         ));
     };
-    let parts = context.empty_list()?;
     if args.get(0).is_some() {
-        feed(context, parts, args.or_none(0))?;
+        hasher.update(bytes(context, args.or_none(0))?);
     }
-    value(context, algorithm, parts)
+    Ok(Value::Object(made(context, hasher)?))
 }

@@ -53,7 +53,6 @@ mod codec;
 mod connector;
 pub mod datetime;
 mod dict;
-mod dumps;
 mod effects;
 mod float;
 mod functions;
@@ -82,6 +81,7 @@ pub use dict::update_from as update_dict;
 pub use float::float_of;
 pub use functions::{ascii_of as ascii, format_by as format, length};
 pub use int::int_of;
+pub use json::read as read_json;
 pub use list::{extend as extend_list, tuple_of};
 pub use objects::{
     binary as object_binary, format as format_object, item as object_item, order as object_order,

@@ -80,7 +80,7 @@ pub fn write<'a>(
         }
         Object::Hash(hasher) => {
             out.push_str("<")?;
-            out.push_str(hasher.name())?;
+            out.push_str(hasher.borrow().facts().0)?;
             return Ok(out.push_str(" _hashlib.HASH object>")?);
         }
         _ => {}

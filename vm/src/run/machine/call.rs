@@ -337,6 +337,17 @@ impl<'a> Machine<'a> {
                     );
                     return Err(self.context.raise(Class::TypeError, text));
                 }
+                None if !parameters.named_rest
+                    && parameters.names[..usize::from(parameters.positional_only)]
+                        .iter()
+                        .any(|known| known.as_ref() == key.as_str()) =>
+                {
+                    let text = format_args!(
+                        "{name}() got some positional-only arguments passed as keyword arguments: '{}'",
+                        key.as_str()
+                    );
+                    return Err(self.context.raise(Class::TypeError, text));
+                }
                 None if parameters.named_rest => others.push((*key, *value)),
                 None => {
                     let text = format_args!(

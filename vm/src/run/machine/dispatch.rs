@@ -14,7 +14,7 @@ use crate::run::iterator::Source;
 use crate::run::kind::Type;
 use crate::run::list::List;
 use crate::run::loaded::Memory;
-use crate::run::ops::{arithmetic, print, subscript};
+use crate::run::ops::{arithmetic, format, print, subscript};
 use crate::run::value::{Range, Slice as SliceValue, Value};
 
 impl<'a> Machine<'a> {
@@ -657,13 +657,15 @@ impl<'a> Machine<'a> {
                 }
                 Op::DictUpdate { few, dict, s } => {
                     save!();
+                    let dict_register = dict.index();
                     let Value::Dict(dict) = r!(dict) else {
                         return Err(Fault::Internal("no dict"));
                     };
                     let Value::Dict(more) = r!(s) else {
                         let kind = r!(s).type_of().name();
                         let text = if few.0 == 1 {
-                            format!("argument after ** must be a mapping, not {kind}")
+                            let name = Self::name_of(self.stack[base + dict_register - 2]);
+                            format!("{name}() argument after ** must be a mapping, not {kind}")
                         } else {
                             format!("'{kind}' object is not a mapping")
                         };
@@ -673,8 +675,11 @@ impl<'a> Machine<'a> {
                     for (key, value, hash) in more.iter_hashed() {
                         if few.0 == 1 && dict.find(key, hash).is_some() {
                             let name = key.as_str().unwrap_or("?");
-                            let text =
-                                format_args!("got multiple values for keyword argument '{name}'");
+                            // Named arguments stand two registers behind what is called.
+                            let callee = Self::name_of(self.stack[base + dict_register - 2]);
+                            let text = format_args!(
+                                "{callee}() got multiple values for keyword argument '{name}'"
+                            );
                             return Err(self.context.raise(Class::TypeError, text));
                         }
                         dict.set(self.context.arena(), key, hash, value)?;
@@ -754,13 +759,17 @@ impl<'a> Machine<'a> {
                         operand::Conversion::Plain => value,
                         operand::Conversion::Str => print::str_of(&mut self.context, value)?,
                         operand::Conversion::Repr => print::repr_of(&mut self.context, value)?,
-                        operand::Conversion::Ascii => builtins::ascii(&mut self.context, value)?,
+                        operand::Conversion::Ascii => print::ascii_of(&mut self.context, value)?,
                     };
                     r!(d) = if spec == NO_SRC {
                         print::str_of(&mut self.context, value)?
                     } else {
                         let spec = r!(spec);
-                        builtins::format(&mut self.context, value, spec)?
+                        format::format_value(
+                            &mut self.context,
+                            value,
+                            spec.as_str().unwrap_or_default(),
+                        )?
                     };
                 }
                 Op::BuildText {
@@ -1024,6 +1033,17 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What messages call something that is called.
+    fn name_of(callee: Value<'a>) -> &'a str {
+        match callee {
+            Value::Function(function) => function.code.name(),
+            Value::Native(native) => native.name,
+            Value::Method(method) => method.native.name,
+            Value::Type(kind) => kind.name(),
+            _ => "?",
+        }
     }
 
     /// `raise value from cause`

@@ -1,9 +1,12 @@
-//! `json.dumps` with its options. What waits is in a list: depth is no native recursion.
+//! JSON out: as `json.dumps` writes it, and the answer of an execution.
+//!
+//! All beyond ASCII is escaped; NaN and infinities are bare words; keys that are numbers, truth values or `None` become
+//! texts. What waits is in a list: depth is no native recursion.
 
 use std::fmt::Write as _;
 
-use super::Args;
 use crate::limits::Limit;
+use crate::run::builtins::Args;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
 use crate::run::ops::compare::{Order, ordered};
@@ -30,11 +33,14 @@ pub struct Layout {
     skip_keys: bool,
     /// NaN and infinities are written.
     allow_nan: bool,
+    /// `</` as `<\/`, so that the text can stand inside of HTML.
+    html: bool,
 }
 
 impl Layout {
     /// As `json.dumps` without options.
-    fn plain() -> Self {
+    #[must_use]
+    pub fn plain() -> Self {
         Self {
             comma: ", ".into(),
             colon: ": ".into(),
@@ -43,6 +49,16 @@ impl Layout {
             sort: false,
             skip_keys: false,
             allow_nan: true,
+            html: false,
+        }
+    }
+
+    /// As the HTTP answer is written: `</` escaped.
+    #[must_use]
+    pub fn answer() -> Self {
+        Self {
+            html: true,
+            ..Self::plain()
         }
     }
 
@@ -315,7 +331,7 @@ fn write_leaf<'a>(
 }
 
 /// A text in quotes.
-fn write_text<'a>(
+pub fn write_text<'a>(
     context: &mut Context<'a>,
     out: &mut TextBuilder,
     text: &str,
@@ -324,6 +340,7 @@ fn write_text<'a>(
     context.charge_bytes(text.len())?;
     out.push('"')?;
     let mut plain = 0;
+    let mut previous = '\0';
     for (at, character) in text.char_indices() {
         let escape = match character {
             '"' => "\\\"",
@@ -333,9 +350,16 @@ fn write_text<'a>(
             '\t' => "\\t",
             '\u{8}' => "\\b",
             '\u{c}' => "\\f",
+            '/' if layout.html && previous == '<' => "\\/",
             '\u{0}'..='\u{1f}' => "",
-            ' '..='~' => continue,
-            _ if !layout.ascii => continue,
+            ' '..='~' => {
+                previous = character;
+                continue;
+            }
+            _ if !layout.ascii => {
+                previous = character;
+                continue;
+            }
             _ => "",
         };
         out.push_str(&text[plain..at])?;
@@ -347,6 +371,7 @@ fn write_text<'a>(
             out.push_str(escape)?;
         }
         plain = at + character.len_utf8();
+        previous = character;
     }
     out.push_str(&text[plain..])?;
     Ok(out.push('"')?)
