@@ -352,8 +352,11 @@ pub fn write_text<'a>(
             '\u{c}' => "\\f",
             '/' if layout.html && previous == '<' => "\\/",
             '\u{0}'..='\u{1f}' => "",
-            // CPython leaves the last control character as it is.
-            _ if character.is_ascii() || !layout.ascii => {
+            ' '..='~' => {
+                previous = character;
+                continue;
+            }
+            _ if !layout.ascii => {
                 previous = character;
                 continue;
             }

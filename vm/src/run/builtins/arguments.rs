@@ -80,6 +80,20 @@ impl<'a> Args<'a, '_> {
     }
 }
 
+/// The name of constructors that CPython's messages call "function".
+pub const NAMELESS: &str = "function";
+
+/// Methods of texts whose arguments CPython counts in words of its own.
+const COUNTED_APART: &[&str] = &[
+    "count",
+    "endswith",
+    "find",
+    "index",
+    "rfind",
+    "rindex",
+    "startswith",
+];
+
 /// Named arguments put in their places.
 #[derive(Debug)]
 pub enum Bound<'a> {
@@ -116,6 +130,13 @@ pub fn bind<'a>(
         Params::Named(params) => {
             let positional = params.iter().filter(|param| !param.keyword_only).count();
             if given.len() > positional {
+                if positional == 0 {
+                    let name = native.name;
+                    return Err(context.raise(
+                        Class::TypeError,
+                        format_args!("{name}() takes no positional arguments"),
+                    ));
+                }
                 let plural = if positional == 1 { "" } else { "s" };
                 let least = if params.iter().any(|param| !param.required) {
                     "at most"
@@ -144,11 +165,12 @@ pub fn bind<'a>(
                     .iter()
                     .position(|param| param.name == name.as_str() && !name.as_str().is_empty())
                 else {
-                    let text = format_args!(
-                        "'{}' is an invalid keyword argument for {}()",
-                        name.as_str(),
-                        native.name
-                    );
+                    let callee = match native.name {
+                        NAMELESS => "this function".to_owned(),
+                        name => format!("{name}()"),
+                    };
+                    let name = name.as_str();
+                    let text = format_args!("'{name}' is an invalid keyword argument for {callee}");
                     return Err(context.raise(Class::TypeError, text));
                 };
                 if !placed[place].is_unset() {
@@ -167,9 +189,12 @@ pub fn bind<'a>(
                 .zip(&placed)
                 .position(|(param, value)| param.required && value.is_unset())
             {
+                let callee = match native.name {
+                    NAMELESS => NAMELESS.to_owned(),
+                    name => format!("{name}()"),
+                };
                 let text = format_args!(
-                    "{}() missing required argument '{}' (pos {})",
-                    native.name,
+                    "{callee} missing required argument '{}' (pos {})",
                     params[place].name,
                     place + 1
                 );
@@ -204,6 +229,18 @@ fn wrong_count<'a>(
     let plural = |number: u8| if number == 1 { "" } else { "s" };
     let name = native.name;
     let full = full_name(native, receiver);
+    if matches!(receiver, Value::Str(_)) && COUNTED_APART.contains(&name) {
+        let (least, bound) = if count < usize::from(min) {
+            ("least", min)
+        } else {
+            ("most", max)
+        };
+        let text = format_args!(
+            "{name}() takes at {least} {bound} argument{} ({count} given)",
+            plural(bound)
+        );
+        return context.raise(Class::TypeError, text);
+    }
     match (min, max) {
         (0, 0) => context.raise(
             Class::TypeError,

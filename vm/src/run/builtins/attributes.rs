@@ -16,6 +16,22 @@ pub fn find_method(kind: Type, name: &str) -> Option<&'static NativeDef> {
         .find(|native| native.name == name)
 }
 
+/// The type whose table a method stands in, for messages.
+#[cold]
+#[must_use]
+pub fn owner_of(native: &'static NativeDef) -> Type {
+    super::functions::TYPES
+        .iter()
+        .copied()
+        .find(|kind| {
+            type_def(*kind)
+                .methods
+                .iter()
+                .any(|known| std::ptr::eq(known, native))
+        })
+        .unwrap_or(Type::Object)
+}
+
 /// `value.name`; an attribute that is not there gives nothing.
 pub fn attribute<'a>(
     context: &mut Context<'a>,
@@ -69,6 +85,13 @@ pub fn attribute<'a>(
         .find(|attribute| attribute.name == name)
     {
         return Ok(Some((attribute.get)(context, value)?));
+    }
+    if let Some(member) = type_def(kind)
+        .members
+        .iter()
+        .find(|member| member.name() == name)
+    {
+        return Ok(Some(member.value(context)?));
     }
     if name == "__class__" {
         return Ok(Some(Value::Type(kind)));

@@ -45,6 +45,12 @@ static METHODS: &[NativeDef] = &[
         Ok(Value::Bool(bytes.ends_with(part)))
     }),
     method("find", exactly(1), |context, args| {
+        if let Value::Str(_) = args.or_none(0) {
+            return Err(context.raise(
+                Class::TypeError,
+                "argument should be integer or bytes-like object, not 'str'",
+            ));
+        }
         let (bytes, part) = (receiver(args)?, part(context, args, 0)?);
         Ok(Value::Int(
             position(context, bytes, part)?.map_or(-1, |at| at as i64),

@@ -19,8 +19,12 @@ pub static FUNCTIONS: &[NativeDef] = &[
     function("getattr", between(2, 3), getattr),
     function("hasattr", exactly(2), hasattr),
     function("repr", exactly(1), repr),
-    function("ascii", exactly(1), ascii),
-    function("format", between(1, 2), format),
+    function("ascii", exactly(1), |context, args| {
+        ascii_of(context, args.or_none(0))
+    }),
+    function("format", between(1, 2), |context, args| {
+        format_by(context, args.or_none(0), args.or_none(1))
+    }),
     function("iter", exactly(1), iter),
     function("print", Params::Any, print),
     function("callable", exactly(1), callable),
@@ -237,18 +241,31 @@ fn iter<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, 
     Ok(Value::Iter(context.iterate(args.or_none(0))?))
 }
 
-fn ascii<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+/// `ascii(value)`, also for the machine.
+pub fn ascii_of<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
     let mut out = context.builder();
-    print::write_ascii(context, &mut out, args.or_none(0))?;
+    print::write_ascii(context, &mut out, value)?;
     context.finish(out)
 }
 
-fn format<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let spec = match args.get(1) {
-        None => "",
-        Some(_) => args.text(context, 1, "format")?.as_str(),
+/// `format(value, spec)`, also for the machine.
+pub fn format_by<'a>(
+    context: &mut Context<'a>,
+    value: Value<'a>,
+    spec: Value<'a>,
+) -> Result<Value<'a>, Fault<'a>> {
+    let spec = match spec {
+        Value::None | Value::Unset => "",
+        Value::Str(spec) => spec.as_str(),
+        other => {
+            let kind = other.type_of().name();
+            return Err(context.raise(
+                Class::TypeError,
+                format_args!("format() argument 2 must be str, not {kind}"),
+            ));
+        }
     };
-    crate::run::ops::format::format_value(context, args.or_none(0), spec)
+    crate::run::ops::format::format_value(context, value, spec)
 }
 
 /// Prints nowhere; what would fail to print fails.
@@ -294,10 +311,12 @@ pub static TYPE: TypeDef = TypeDef {
         if args.given.len() == 1 {
             return Ok(Value::Type(args.or_none(0).type_of()));
         }
-        Err(context.raise(
-            Class::TypeError,
-            "type() takes 1 argument: classes are not available",
-        ))
+        let text = if args.given.len() == 2 {
+            "type() takes 1 or 3 arguments"
+        } else {
+            "type() takes 1 argument here: classes are not available"
+        };
+        Err(context.raise(Class::TypeError, text))
     })),
 };
 

@@ -1,8 +1,8 @@
 //! `range`, `enumerate`, `zip`, `reversed`, `map`, `filter`.
 
 use super::{
-    Args, AttributeDef, Calls, NativeDef, Params, TypeDef, at_least, between, calling, exactly,
-    function, method, named, optional, required,
+    Args, AttributeDef, Calls, NativeDef, Params, TypeDef, between, calling, exactly, function,
+    method, named, optional,
 };
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
@@ -61,7 +61,7 @@ pub static SLICE: TypeDef = type_of(&function("slice", between(1, 3), |context, 
 /// `enumerate`.
 pub static ENUMERATE: TypeDef = type_of(&function(
     "enumerate",
-    named(&[required("iterable"), optional("start")]),
+    named(&[optional("iterable"), optional("start")]),
     enumerate,
 ));
 
@@ -72,7 +72,7 @@ pub static ZIP: TypeDef = type_of(&function("zip", Params::Any, zip));
 pub static REVERSED: TypeDef = type_of(&function("reversed", exactly(1), reversed));
 
 /// `map`.
-pub static MAP: TypeDef = type_of(&calling("map", at_least(1), map));
+pub static MAP: TypeDef = type_of(&calling("map", Params::Any, map));
 
 /// `filter`.
 pub static FILTER: TypeDef = type_of(&calling("filter", exactly(2), filter));
@@ -137,6 +137,12 @@ fn range_index<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Valu
 }
 
 fn enumerate<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    if args.get(0).is_none() {
+        return Err(context.raise(
+            Class::TypeError,
+            "enumerate() missing required argument 'iterable'",
+        ));
+    }
     let start = match args.get(1) {
         Some(_) => args.index(context, 1)?,
         None => 0,
@@ -230,7 +236,7 @@ fn results<'a>(
 
 fn map<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Calls<'a>, Fault<'a>> {
     let [function, iterables @ ..] = args.given else {
-        return Err(Fault::Internal("map without its function"));
+        return Err(context.raise(Class::TypeError, "map() must have at least two arguments."));
     };
     let (items, spread) = match iterables {
         [] => {

@@ -75,11 +75,11 @@ mod text_split;
 mod text_translate;
 
 pub use arguments::Args;
-pub use attributes::{attribute, find_method};
+pub use attributes::{attribute, find_method, owner_of};
 pub use connector::set_attribute;
 pub use dict::update_from as update_dict;
 pub use float::float_of;
-pub use functions::length;
+pub use functions::{ascii_of as ascii, format_by as format, length};
 pub use int::int_of;
 pub use json::read as read_json;
 pub use list::{extend as extend_list, tuple_of};

@@ -253,9 +253,14 @@ fn swapcase<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'
     let text = args.receiver_text(context)?.as_str();
     context.charge_bytes(text.len() * 4)?;
     let mut out = String::with_capacity(text.len());
+    // In lower case a sigma depends on what is around it: the characters of the whole text are taken in turn.
+    let lower = text.to_lowercase();
+    let mut lower = lower.chars();
     for character in text.chars() {
+        let count = character.to_lowercase().count();
+        let small: String = lower.by_ref().take(count).collect();
         if unicode::is_upper(character) {
-            out.extend(character.to_lowercase());
+            out.push_str(&small);
         } else if unicode::is_lower(character) {
             out.extend(character.to_uppercase());
         } else {

@@ -119,8 +119,9 @@ impl<'a> Machine<'a> {
                 let own = crate::run::builtins::find_method(receiver.type_of(), native.name);
                 if !own.is_some_and(|own| std::ptr::eq(own, native)) {
                     let kind = receiver.type_of().name();
+                    let owner = crate::run::builtins::owner_of(native).name();
                     let text = format_args!(
-                        "descriptor '{}' doesn't apply to a '{kind}' object",
+                        "descriptor '{}' for '{owner}' objects doesn't apply to a '{kind}' object",
                         native.name
                     );
                     return Err(self.context.raise(Class::TypeError, text));

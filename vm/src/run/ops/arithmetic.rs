@@ -17,6 +17,17 @@ pub fn binary<'a>(
     left: Value<'a>,
     right: Value<'a>,
 ) -> Result<Value<'a>, Fault<'a>> {
+    binary_as(context, op, op.symbol(), left, right)
+}
+
+/// `left op right` under the name that messages show.
+fn binary_as<'a>(
+    context: &mut Context<'a>,
+    op: Binary,
+    symbol: &str,
+    left: Value<'a>,
+    right: Value<'a>,
+) -> Result<Value<'a>, Fault<'a>> {
     match (left, right) {
         (Value::Int(left), Value::Int(right)) => return integer::small(context, op, left, right),
         (Value::Float(left), Value::Float(right)) if float::takes(op) => {
@@ -25,7 +36,7 @@ pub fn binary<'a>(
         _ => {}
     }
     if is_number(left) && is_number(right) {
-        return numbers(context, op, left, right);
+        return numbers(context, op, symbol, left, right);
     }
     let done = match op {
         Binary::Add => repeat::concatenate(context, left, right)?,
@@ -45,7 +56,7 @@ pub fn binary<'a>(
     if let Some(value) = crate::run::builtins::object_binary(context, op, left, right)? {
         return Ok(value);
     }
-    Err(unsupported(context, op, op.symbol(), left, right))
+    Err(unsupported(context, op, symbol, left, right))
 }
 
 /// `left op= right`: lists, dicts and sets change in place, all else is [`binary`].
@@ -71,15 +82,24 @@ pub fn in_place<'a>(
                 return Ok(value);
             }
         }
-        _ => return binary(context, op, left, right),
+        _ => {}
     }
-    let symbol = format!("{}=", op.symbol());
-    match binary(context, op, left, right) {
-        Err(Fault::Raised(error)) if error.class() == Class::TypeError => {
-            Err(unsupported(context, op, &symbol, left, right))
-        }
-        other => other,
-    }
+    let symbol = match op {
+        Binary::Add => "+=",
+        Binary::Sub => "-=",
+        Binary::Mul => "*=",
+        Binary::Div => "/=",
+        Binary::FloorDiv => "//=",
+        Binary::Mod => "%=",
+        Binary::Pow => "**=",
+        Binary::Shl => "<<=",
+        Binary::Shr => ">>=",
+        Binary::And => "&=",
+        Binary::Or => "|=",
+        Binary::Xor => "^=",
+        Binary::MatMul => "@=",
+    };
+    binary_as(context, op, symbol, left, right)
 }
 
 /// `op value`.
@@ -149,12 +169,16 @@ pub const fn is_number(value: Value<'_>) -> bool {
 fn numbers<'a>(
     context: &mut Context<'a>,
     op: Binary,
+    symbol: &str,
     left: Value<'a>,
     right: Value<'a>,
 ) -> Result<Value<'a>, Fault<'a>> {
+    if op == Binary::MatMul {
+        return Err(unsupported(context, op, symbol, left, right));
+    }
     if matches!(left, Value::Float(_)) || matches!(right, Value::Float(_)) {
         if !float::takes(op) {
-            return Err(unsupported(context, op, op.symbol(), left, right));
+            return Err(unsupported(context, op, symbol, left, right));
         }
         let left = exact_float(context, left)?;
         let right = exact_float(context, right)?;

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::sets::combine;
+use crate::bytecode::operand::Binary;
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
 use crate::run::hash::hash_value;
@@ -182,6 +184,20 @@ pub fn equal<'a>(
             }
             (Value::Set(_), Value::Set(_)) => {
                 if !same_key(left, right) {
+                    return Ok(false);
+                }
+            }
+            (Value::Object(Object::View(view)), Value::Set(set))
+            | (Value::Set(set), Value::Object(Object::View(view)))
+                if view.kind == ViewKind::Keys =>
+            {
+                context.charge(set.len())?;
+                let same = view.dict.len() == set.len()
+                    && set
+                        .entries()
+                        .iter_hashed()
+                        .all(|(key, _, hash)| view.dict.get(key, hash).is_some());
+                if !same {
                     return Ok(false);
                 }
             }
@@ -368,6 +384,14 @@ pub fn contains<'a>(
             Ok(dict.find(item, hash).is_some())
         }
         Value::Set(set) => {
+            // A set is looked up as the frozenset that it would be.
+            let item = match item {
+                Value::Set(inner) if !inner.is_frozen() => {
+                    let (op, keys) = (Binary::Or, inner.entries());
+                    Value::Set(combine(context, op, keys, keys, true)?)
+                }
+                other => other,
+            };
             let hash = hash_value(context, item)?;
             Ok(set.entries().find(item, hash).is_some())
         }
@@ -414,7 +438,10 @@ pub fn contains<'a>(
         },
         Value::Bytes(bytes) => match item {
             Value::Int(number @ 0..=255) => Ok(bytes.as_slice().contains(&(number as u8))),
-            Value::Int(_) => Err(context.raise(Class::ValueError, "byte must be in range(0, 256)")),
+            Value::Bool(flag) => Ok(bytes.as_slice().contains(&u8::from(flag))),
+            Value::Int(_) | Value::Big(_) => {
+                Err(context.raise(Class::ValueError, "byte must be in range(0, 256)"))
+            }
             Value::Bytes(part) => {
                 context.charge_bytes(bytes.as_slice().len() * part.as_slice().len().max(1))?;
                 let part = part.as_slice();

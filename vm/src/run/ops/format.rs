@@ -270,6 +270,8 @@ fn write_text<'a>(
 ) -> Result<(), Fault<'a>> {
     let refusal = if let Some(code) = spec.kind.filter(|kind| *kind != 's') {
         return Err(unknown_code(context, code, "str"));
+    } else if spec.sign == Some(' ') {
+        "Space not allowed in string format specifier"
     } else if spec.sign.is_some() {
         "Sign not allowed in string format specifier"
     } else if spec.positive_zero {
@@ -326,6 +328,12 @@ fn write_int<'a>(
             .and_then(|code| u32::try_from(code).ok())
             .filter(|code| *code < 0x11_0000);
         let Some(code) = character else {
+            if matches!(value, Value::Big(_)) {
+                return Err(context.raise(
+                    Class::OverflowError,
+                    "Python int too large to convert to C long",
+                ));
+            }
             return Err(context.raise(Class::OverflowError, "%c arg not in range(0x110000)"));
         };
         let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);

@@ -230,7 +230,7 @@ fn divide_big<'a>(
         return Err(context.raise(Class::ZeroDivisionError, "division by zero"));
     }
     if left.is_zero() {
-        return Ok(Value::Float(0.0));
+        return Ok(Value::Float(if right.is_negative() { -0.0 } else { 0.0 }));
     }
     charge_product(context, left.bits(), right.bits())?;
     let negative = left.is_negative() != right.is_negative();

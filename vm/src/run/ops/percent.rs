@@ -97,6 +97,7 @@ fn directive<'a, 't>(
         };
         let key = context.text(key)?;
         values.named = true;
+        values.used = 1;
         named = Some(super::subscript::get_key(context, dict, key)?);
     }
     let mut found = Directive::default();

@@ -152,6 +152,17 @@ pub fn write_repr<'a>(
                         out.push_str(", ")?;
                     }
                     todo.push(Todo::Items(container, next, end));
+                    if let Value::Object(Object::View(_)) = container
+                        && !key.is_unset()
+                    {
+                        // `items()` shows pairs.
+                        out.push_str("(")?;
+                        todo.push(Todo::Text(")"));
+                        todo.push(Todo::Value(value));
+                        todo.push(Todo::Text(", "));
+                        todo.push(Todo::Value(key));
+                        continue;
+                    }
                     todo.push(Todo::Value(value));
                     if !key.is_unset() {
                         todo.push(Todo::Text(": "));
@@ -208,15 +219,11 @@ fn next_item(container: Value<'_>, index: usize) -> Option<(Value<'_>, Value<'_>
         }
         Value::Object(Object::View(view)) => {
             let (next, key, value) = view.dict.next_entry(index)?;
-            Some((
-                Value::Unset,
-                if view.kind == ViewKind::Keys {
-                    key
-                } else {
-                    value
-                },
-                next,
-            ))
+            Some(match view.kind {
+                ViewKind::Keys => (Value::Unset, key, next),
+                ViewKind::Values => (Value::Unset, value, next),
+                ViewKind::Items => (key, value, next),
+            })
         }
         _ => None,
     }

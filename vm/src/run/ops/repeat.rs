@@ -85,7 +85,6 @@ pub fn multiply<'a>(
         _ => return Ok(None),
     };
     let count = match count {
-        Value::Big(big) if big.is_negative() => 0,
         Value::Big(_) => {
             return Err(context.raise(
                 Class::OverflowError,

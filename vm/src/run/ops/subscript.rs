@@ -315,6 +315,9 @@ fn position<'a>(
     let number = match index {
         Value::Int(number) => number,
         Value::Bool(flag) => i64::from(flag),
+        Value::Big(_) if indices == "range indices" => {
+            return Err(context.raise(Class::IndexError, "range object index out of range"));
+        }
         Value::Big(_) => {
             return Err(context.raise(
                 Class::IndexError,
@@ -381,7 +384,6 @@ impl Part {
         let stop = clamp(stop, if step > 0 { high } else { low });
         let range = Range { start, stop, step };
         let count = range.len() as usize;
-        let stop = if count == 0 && step == 1 { start } else { stop };
         Ok(Self {
             start,
             stop,

@@ -67,7 +67,7 @@ pub static TYPE: TypeDef = TypeDef {
 static METHODS: &[NativeDef] = &[
     method("ctime", exactly(0), |context, args| {
         let moment = midnight(args)?;
-        strftime::format(context, &moment, "%a %b %e %H:%M:%S %Y")
+        strftime::format(context, &moment, "%a %b %e %H:%M:%S %04Y")
     }),
     method("isocalendar", exactly(0), |context, args| {
         isocalendar(context, receiver(args)?)
@@ -91,7 +91,7 @@ static METHODS: &[NativeDef] = &[
             value(context, days)
         },
     ),
-    method("strftime", exactly(1), strftime::strftime),
+    method("strftime", named(&[required("format")]), strftime::strftime),
     method("toordinal", exactly(0), |_, args| {
         Ok(Value::Int(receiver(args)? + 1))
     }),

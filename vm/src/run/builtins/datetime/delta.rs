@@ -80,6 +80,12 @@ pub fn value<'a>(context: &mut Context<'a>, micros: i128) -> Result<Value<'a>, F
     let delta = Delta(micros);
     if delta.days().abs() > DAYS_MAX {
         let days = delta.days();
+        if i32::try_from(days).is_err() {
+            return Err(context.raise(
+                Class::OverflowError,
+                "Python int too large to convert to C int",
+            ));
+        }
         return Err(context.raise(
             Class::OverflowError,
             format_args!("days={days}; must have magnitude <= 999999999"),
@@ -274,7 +280,10 @@ pub fn binary<'a>(
     let result = match op {
         Binary::Mul => micros * number,
         Binary::Div | Binary::FloorDiv if !swapped && number.is_zero() => {
-            return Err(zero(context));
+            return Err(context.raise(
+                Class::ZeroDivisionError,
+                "integer division or modulo by zero",
+            ));
         }
         Binary::Div if !swapped => nearest(&micros, &number),
         Binary::FloorDiv if !swapped => micros.div_floor(&number),

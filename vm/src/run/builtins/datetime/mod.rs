@@ -118,7 +118,7 @@ fn shifted_days<'a>(
 ) -> Result<Value<'a>, Fault<'a>> {
     // The days of the duration, rounded down before the sign is turned.
     let whole = if op == Binary::Sub {
-        Delta(-delta.0).days()
+        -delta.days()
     } else {
         delta.days()
     };

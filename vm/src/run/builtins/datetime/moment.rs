@@ -74,7 +74,7 @@ static METHODS: &[NativeDef] = &[
     method("astimezone", named(&[optional("tz")]), astimezone),
     method("ctime", exactly(0), |context, args| {
         let moment = receiver(args)?;
-        strftime::format(context, &moment, "%a %b %e %H:%M:%S %Y")
+        strftime::format(context, &moment, "%a %b %e %H:%M:%S %04Y")
     }),
     method("date", exactly(0), |context, args| {
         date::value(context, receiver(args)?.days())
@@ -110,7 +110,7 @@ static METHODS: &[NativeDef] = &[
         ]),
         replace,
     ),
-    method("strftime", exactly(1), strftime::strftime),
+    method("strftime", named(&[required("format")]), strftime::strftime),
     method("time", exactly(0), |context, args| {
         let moment = receiver(args)?;
         super::time_of_day::value(context, moment.micros.rem_euclid(DAY), None)

@@ -193,11 +193,13 @@ fn write_directive(
             };
             return write_word(out, word, style).map(|()| true);
         }
-        'Z' | 'z' | 'f' => return Ok(false),
+        // With flags these are the C library's, which knows no zone.
+        'Z' => return write_word(out, "", style).map(|()| true),
+        'z' => return write_word(out, "+0000", style).map(|()| true),
         'n' => return write_word(out, "\n", style).map(|()| true),
         't' => return write_word(out, "\t", style).map(|()| true),
         '%' => return write_word(out, "%", style).map(|()| true),
-        'C' => (civil.year / 100, 2, '0'),
+        'C' => (civil.year / 100, 1, '0'),
         'd' => (civil.day, 2, '0'),
         'e' => (civil.day, 2, '_'),
         'g' => (iso_week(days).0 % 100, 2, '0'),

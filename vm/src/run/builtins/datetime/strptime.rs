@@ -129,7 +129,7 @@ fn translate<'a>(
         let Some(directive) = characters.next() else {
             return Err(context.raise(
                 Class::ValueError,
-                format_args!("stray %% in format '{format}'"),
+                format_args!("stray % in format '{format}'"),
             ));
         };
         let expanded = match directive {
@@ -404,7 +404,7 @@ fn resolve<'a>(
     let zone = match (fields.offset, &fields.zone_name) {
         (Some(offset), None) => Some(Zone::Fixed(offset, None)),
         (Some(offset), Some(name)) => {
-            let name = context.arena().alloc_str(&name.to_uppercase())?;
+            let name = context.arena().alloc_str(name)?;
             Some(Zone::Fixed(offset, Some(name)))
         }
         _ => None,

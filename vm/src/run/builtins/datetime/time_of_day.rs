@@ -6,7 +6,7 @@ use super::value::{Clock, Moment, TimeOfDay, Zone};
 use super::{strftime, text, zone};
 use crate::run::builtins::{
     Args, AttributeDef, Member, NativeDef, TypeDef, exactly, function, keyword, method, named,
-    optional,
+    optional, required,
 };
 use crate::run::context::Context;
 use crate::run::fault::Fault;
@@ -74,7 +74,7 @@ static METHODS: &[NativeDef] = &[
         ]),
         replace,
     ),
-    method("strftime", exactly(1), strftime::strftime),
+    method("strftime", named(&[required("format")]), strftime::strftime),
     method("utcoffset", exactly(0), |context, args| {
         zone::offset_value(context, receiver(args)?.zone)
     }),

@@ -74,7 +74,11 @@ pub static TIMEZONE: TypeDef = TypeDef {
 };
 
 static ZONE_METHODS: &[NativeDef] = &[
-    method("localize", between(1, 2), localize),
+    method(
+        "localize",
+        named(&[required("dt"), optional("is_dst")]),
+        localize,
+    ),
     method("normalize", exactly(1), normalize),
     method("utcoffset", between(1, 2), utcoffset),
     method("tzname", between(1, 2), tzname),
@@ -122,14 +126,7 @@ pub fn zone_of<'a>(
 fn timezone<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
     let given = args.or_none(0);
     let Some(name) = given.as_str() else {
-        if given.is_none() {
-            return Err(context.raise_with(Class::UnknownTimeZoneError, &[given]));
-        }
-        let kind = given.type_of().name();
-        return Err(context.raise(
-            Class::AttributeError,
-            format_args!("'{kind}' object has no attribute 'upper'"),
-        ));
+        return Err(context.raise_with(Class::UnknownTimeZoneError, &[given]));
     };
     if name.eq_ignore_ascii_case("utc") {
         return zone_value(context, Some(Zone::Utc));
@@ -204,7 +201,9 @@ fn localize<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'
         ));
     }
     let summer = args.get(1).is_some_and(Value::is_true);
-    let mut found = at_utc(context, zone, moment.micros - zone.offset())?;
+    // A local time that does not exist: what was six hours before, or with summer time what will be six hours later.
+    let beyond = if summer { 6 } else { -6 } * 3_600 * SECOND;
+    let mut found = at_utc(context, zone, moment.micros + beyond - zone.offset())?;
     // Offsets of a day before and after: what the local time can mean.
     let mut fitting = Vec::new();
     for shift in [-86_400, 86_400] {
@@ -212,8 +211,6 @@ fn localize<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'
         let back = at_utc(context, zone, moment.micros - near.offset())?;
         if back.offset() == near.offset() {
             fitting.push(back);
-        } else if fitting.is_empty() {
-            found = near;
         }
     }
     let is_summer = |zone: &Zone<'_>| matches!(zone, Zone::Named(named) if named.dst_s != 0);

@@ -254,8 +254,10 @@ fn receiver(value: Value<'_>) -> Result<&Pattern<'_>, Fault<'_>> {
 /// The error of a pattern, with its place as CPython shows it.
 #[cold]
 fn syntax_error<'a>(context: &mut Context<'a>, pattern: &str, error: &parse::Error) -> Fault<'a> {
-    if error.too_deep {
-        return context.raise(Class::RecursionError, &error.message);
+    match error.kind {
+        parse::Kind::Syntax => {}
+        parse::Kind::Depth => return context.raise(Class::RecursionError, &error.message),
+        parse::Kind::Overflow => return context.raise(Class::OverflowError, &error.message),
     }
     let message = &error.message;
     let Some(position) = error.position else {
@@ -297,7 +299,7 @@ fn pattern<'a>(
         Value::Bool(flag) => i64::from(flag),
         other => {
             let kind = other.type_of().name();
-            let text = format_args!("unsupported operand type(s) for &: '{kind}' and 'int'");
+            let text = format_args!("unsupported operand type(s) for &: '{kind}' and 'RegexFlag'");
             return Err(context.raise(Class::TypeError, text));
         }
     };

@@ -16,8 +16,19 @@ pub struct Error {
     pub message: String,
     /// In characters.
     pub position: Option<usize>,
-    /// Nested too deep: not a mistake of syntax.
-    pub too_deep: bool,
+    /// Which exception it is.
+    pub kind: Kind,
+}
+
+/// Which exception a pattern's mistake is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `re.error`
+    Syntax,
+    /// `RecursionError`
+    Depth,
+    /// `OverflowError`
+    Overflow,
 }
 
 type Parsed<T> = Result<T, Error>;
@@ -76,7 +87,7 @@ fn error<T>(message: impl Into<String>, position: usize) -> Parsed<T> {
     Err(Error {
         message: message.into(),
         position: Some(position),
-        too_deep: false,
+        kind: Kind::Syntax,
     })
 }
 
@@ -123,7 +134,7 @@ impl Parser {
             return Err(Some(Error {
                 message: "unbalanced parenthesis".into(),
                 position: Some(self.at),
-                too_deep: false,
+                kind: Kind::Syntax,
             }));
         }
         Ok(root)
@@ -135,7 +146,7 @@ impl Parser {
             return Err(Error {
                 message: "maximum recursion depth exceeded".into(),
                 position: None,
-                too_deep: true,
+                kind: Kind::Depth,
             });
         }
         let mut parts = Vec::new();
@@ -282,12 +293,16 @@ impl Parser {
             }
             match text.parse::<u64>() {
                 Ok(number) if number < COUNT_END => Ok(Some(number)),
-                _ => error("the repetition number is too large", start),
+                _ => Err(Error {
+                    message: "the repetition number is too large".into(),
+                    position: None,
+                    kind: Kind::Overflow,
+                }),
             }
         };
         let (min, max) = (number(&low)?.unwrap_or(0), number(&high)?);
         if max.is_some_and(|max| max < min) {
-            return error("min repeat greater than max repeat", start);
+            return error("min repeat greater than max repeat", start + 1);
         }
         Ok(Some((min as u32, max.map(|max| max as u32))))
     }
@@ -424,14 +439,16 @@ impl Parser {
             self.at += 1;
             group = group * 10 + second;
         }
-        self.check_reference(group, start + 1)?;
+        self.check_reference(group, start, start + 1)?;
         Ok(Escape::Reference(group))
     }
 
-    fn check_reference(&self, group: u32, position: usize) -> Parsed<()> {
+    /// `start` is the place of the backslash or bracket, `position` that of the number or name.
+    fn check_reference(&self, group: u32, start: usize, position: usize) -> Parsed<()> {
         if group > self.tree.groups {
             return error(format!("invalid group reference {group}"), position);
         }
+        let position = start;
         if self.open.contains(&group) {
             return error("cannot refer to an open group", position);
         }
@@ -562,13 +579,13 @@ impl Parser {
                         let Some(group) = self.group_named(&found) else {
                             return error(format!("unknown group name {}", quoted(&found)), at);
                         };
-                        self.check_reference(group, at)?;
+                        self.check_reference(group, at, at)?;
                         return Ok(Some(self.tree.add(Node::Reference(group, *flags))));
                     } else {
                         return match self.next() {
                             None => error("unexpected end of pattern", self.at),
                             Some(other) => {
-                                error(format!("unknown extension ?P{other}"), self.at - 2)
+                                error(format!("unknown extension ?P{other}"), self.at - 3)
                             }
                         };
                     }
@@ -586,7 +603,7 @@ impl Parser {
                     return match self.next() {
                         None => error("unexpected end of pattern", self.at),
                         Some(mark @ ('=' | '!')) => self.look(*flags, start, mark, true).map(Some),
-                        Some(other) => error(format!("unknown extension ?<{other}"), self.at - 2),
+                        Some(other) => error(format!("unknown extension ?<{other}"), self.at - 3),
                     };
                 }
                 '(' => return self.conditional(*flags, start).map(Some),
@@ -610,7 +627,7 @@ impl Parser {
                         }
                     }
                 }
-                other => return error(format!("unknown extension ?{other}"), self.at - 1),
+                other => return error(format!("unknown extension ?{other}"), self.at - 2),
             }
         }
         if !capture {
@@ -670,7 +687,7 @@ impl Parser {
                 return Err(Error {
                     message: "look-behind requires fixed-width pattern".into(),
                     position: None,
-                    too_deep: false,
+                    kind: Kind::Syntax,
                 });
             }
         }
@@ -764,8 +781,18 @@ impl Parser {
         let mut global = self.tree.flags;
         let mut mark = mark;
         let mut minus = false;
+        let (mut turned_on, mut ascii, mut unicode) = (Vec::new(), false, false);
         if mark != '-' {
             loop {
+                turned_on.push(mark);
+                ascii |= mark == 'a';
+                unicode |= mark == 'u';
+                if ascii && unicode {
+                    return error(
+                        "bad inline flags: flags 'a', 'u' and 'L' are incompatible",
+                        self.at,
+                    );
+                }
                 match mark {
                     'i' => (on.ignore_case, global.ignore_case) = (true, true),
                     'm' => (on.multiline, global.multiline) = (true, true),
@@ -808,11 +835,17 @@ impl Parser {
         }
         debug_assert!(minus || mark == '-');
         let mut any = false;
+        let mut both = false;
         loop {
-            match self.next() {
+            let next = self.next();
+            both |= next.is_some_and(|flag| turned_on.contains(&flag));
+            match next {
                 None => {
                     let text = if any { "missing :" } else { "missing flag" };
                     return error(text, self.at);
+                }
+                Some(':') if any && both => {
+                    return error("bad inline flags: flag turned on and off", self.at - 1);
                 }
                 Some(':') if any => return Ok(Some(on)),
                 Some('i') => on.ignore_case = false,

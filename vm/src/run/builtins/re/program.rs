@@ -108,6 +108,10 @@ fn lower(character: char, ascii: bool) -> char {
     if character.is_ascii() || ascii {
         return character.to_ascii_lowercase();
     }
+    // The one character whose lower case is two of them; alone it is this.
+    if character == '\u{130}' {
+        return 'i';
+    }
     let mut lower = character.to_lowercase();
     match (lower.next(), lower.next()) {
         (Some(only), None) => only,

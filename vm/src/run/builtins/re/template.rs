@@ -1,6 +1,10 @@
 //! Replacement texts: `\1`, `\g<name>`, escapes.
 
-use super::{Pattern, group_text, parse::Error, syntax_error};
+use super::{
+    Pattern, group_text,
+    parse::{Error, Kind},
+    syntax_error,
+};
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
 use crate::run::text::Text;
@@ -81,7 +85,7 @@ fn fail<T>(message: String, position: usize) -> Result<T, Failure> {
     Err(Failure::Syntax(Error {
         message,
         position: Some(position),
-        too_deep: false,
+        kind: Kind::Syntax,
     }))
 }
 
