@@ -501,7 +501,7 @@ impl<'a> Machine<'a> {
                     {
                         match value {
                             Value::Int(number) => {
-                                self.stack[frame.result as usize] = Value::Int(number)
+                                self.stack[frame.result as usize] = Value::Int(number);
                             }
                             value => self.stack[frame.result as usize] = value,
                         }
