@@ -4,8 +4,8 @@
 
 Each case is ``[expression, result]``, where the result is the ``repr`` of the value, or ``!Class: message``. The
 expression may use ``x``, which ``x = …;`` in front of it sets. The cases of `builtins_cases.txt` come with combinations
-of operators, subscripts and formats. ``vm/tests/recorded_builtins.rs`` runs the same expressions in definitions. Sets are
-sorted before they are shown, because their order is another one here; addresses are avoided.
+of operators, subscripts and formats. ``vm/tests/recorded_builtins.rs`` runs the same expressions in definitions. Sets
+are sorted before they are shown, because their order is another one here; addresses are avoided.
 """
 
 from __future__ import annotations
