@@ -93,6 +93,13 @@ fn verify_one(
         {
             return fail(instruction, "nothing to skip");
         }
+        if let Op::DictUpdate {
+            few: Few(1), dict, ..
+        } = op
+            && dict.0 < 2
+        {
+            return fail(instruction, "named arguments without what is called");
+        }
         if matches!(op, Op::Yield { .. }) && !code.is_generator {
             return fail(instruction, "yield outside a generator");
         }

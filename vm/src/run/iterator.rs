@@ -73,6 +73,21 @@ impl<'a> Iter<'a> {
         }
     }
 
+    /// The next number of a range. How many there are was counted once: a division a step would be most of a loop.
+    #[inline]
+    pub fn next_number(&self, range: &Range) -> Option<i64> {
+        let position = self.position.get();
+        if position >= self.expected.get() {
+            return None;
+        }
+        self.position.set(position + 1);
+        Some(
+            range
+                .start
+                .wrapping_add(range.step.wrapping_mul(position as i64)),
+        )
+    }
+
     /// The next item, or nothing at the end. A generator is an internal fault here: only the machine can run one.
     pub fn next(&self, context: &mut Context<'a>) -> Result<Option<Value<'a>>, Fault<'a>> {
         let position = self.position.get();
@@ -109,13 +124,7 @@ impl<'a> Iter<'a> {
                 Ok(item)
             }
             Source::Dict(dict, kind, of) => self.next_entry(context, dict, *kind, *of),
-            Source::Range(range) => {
-                if position as u64 >= range.len() {
-                    return Ok(None);
-                }
-                self.position.set(position + 1);
-                Ok(Some(Value::Int(range.at(position as u64))))
-            }
+            Source::Range(range) => Ok(self.next_number(range).map(Value::Int)),
             Source::ReversedList(list) => {
                 let left = self.expected.get();
                 if left == 0 || left > list.len() {
@@ -242,6 +251,7 @@ impl<'a> Context<'a> {
         let expected = match &source {
             Source::Dict(dict, ..) => dict.len(),
             Source::ReversedList(list) => list.len(),
+            Source::Range(range) => usize::try_from(range.len()).unwrap_or(usize::MAX),
             _ => 0,
         };
         let iter = Iter {

@@ -1,8 +1,8 @@
 //! Values: 16 bytes, `Copy`, handles into the execution's arena.
 //!
 //! ```text
-//!  byte 0      1..8           8..16
-//!  tag         bool           i64 | f64 | reference into the arena | static table entry
+//!  byte 0..8   8..16
+//!  tag         bool | i64 | f64 | reference into the arena | static table entry
 //! ```
 
 use super::dict::{Dict, Set};
@@ -97,7 +97,11 @@ pub struct Slice<'a> {
 pub type Shared<'a> = Cell<Value<'a>>;
 
 /// Any value of a script or definition.
+///
+/// The tag fills its word, so that a copy is two words. With a tag of one byte it was three odd pieces, each of which the
+/// next load waited for.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(u64)]
 pub enum Value<'a> {
     /// Not a value: an unbound name, an argument left out, a deleted entry. Never visible to scripts.
     #[default]

@@ -155,6 +155,9 @@ pub fn bind<'a>(
                 );
                 return Err(context.raise(Class::TypeError, text));
             }
+            if named.is_empty() && params[given.len()..].iter().all(|param| !param.required) {
+                return Ok(Bound::AsGiven);
+            }
             let mut placed = given.to_vec();
             placed.resize(params.len(), Value::Unset);
             for (name, value) in named {

@@ -48,6 +48,17 @@ impl<'a> Machine<'a> {
             Value::Native(native) if !native.is_method && names == NO_CONST => {
                 self.call_native(native, Value::Unset, window + 1, count, &[], result)
             }
+            Value::Type(kind)
+                if names == NO_CONST
+                    && !matches!(kind, Type::Exception(_) | Type::Type | Type::Object) =>
+            {
+                match type_def(kind).construct {
+                    Some(native) => {
+                        self.call_native(native, Value::Unset, window + 1, count, &[], result)
+                    }
+                    None => self.call_any(callee, window + 1, count, Vec::new(), result),
+                }
+            }
             Value::Method(method) if names == NO_CONST => self.call_native(
                 method.native,
                 method.receiver,

@@ -741,6 +741,13 @@ impl<'a> Machine<'a> {
                     let Value::Iter(source) = r!(iter) else {
                         return Err(Fault::Internal("no iterator"));
                     };
+                    if let Source::Range(range) = source.source() {
+                        if let Some(number) = source.next_number(range) {
+                            self.stack[base + iter.index() + 1] = Value::Int(number);
+                            pc = to.index();
+                        }
+                        continue;
+                    }
                     save!();
                     if let Source::Generator(generator) = source.source() {
                         self.resume(generator, to.0, base + iter.index() + 1)?;
@@ -903,14 +910,36 @@ impl<'a> Machine<'a> {
                             self.host.variables.set_at(place as usize, value);
                             continue;
                         }
+                        self.context.insert(self.host.variables, key, value)?;
+                        if let Some(place) = self.host.variables.find(key, name.hash()) {
+                            memory.set(Memory::Place(place as u32));
+                        }
+                    } else {
+                        self.context.insert(self.host.variables, key, value)?;
                     }
-                    self.context.insert(self.host.variables, key, value)?;
                 }
                 Op::Assign { k, s } => {
                     save!();
                     let key = k!(k);
                     let value = r!(s);
-                    self.assign(key, value)?;
+                    if let Value::Str(name) = key {
+                        let scope = self.scopes[self.scopes.len() - 1];
+                        let memory = function.code.memory(k);
+                        if let (Some(place), Memory::Place(shared)) =
+                            (scope.find(key, name.hash()), memory.get())
+                            && self.host.variables.holds_at(shared as usize, name)
+                        {
+                            scope.set_at(place, value);
+                            self.host.variables.set_at(shared as usize, value);
+                            continue;
+                        }
+                        self.assign(key, value)?;
+                        if let Some(place) = self.host.variables.find(key, name.hash()) {
+                            memory.set(Memory::Place(place as u32));
+                        }
+                    } else {
+                        self.assign(key, value)?;
+                    }
                 }
                 Op::Bounds { d, s } => {
                     save!();

@@ -16,12 +16,35 @@ const NESTING_MAX: usize = 900;
 
 /// `str(value)` as a value; a text is itself.
 pub fn str_of<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
-    if let Value::Str(_) = value {
-        return Ok(value);
+    match value {
+        Value::Str(_) => return Ok(value),
+        Value::Int(number) => return small_decimal(context, number),
+        _ => {}
     }
     let mut out = context.builder();
     write_str(context, &mut out, value)?;
     context.finish(out)
+}
+
+/// An int's decimal text, made in place.
+fn small_decimal<'a>(context: &mut Context<'a>, number: i64) -> Result<Value<'a>, Fault<'a>> {
+    // A sign and 19 digits.
+    let mut bytes = [0_u8; 20];
+    let mut start = bytes.len();
+    let mut rest = number.unsigned_abs();
+    loop {
+        start -= 1;
+        bytes[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        start -= 1;
+        bytes[start] = b'-';
+    }
+    context.text(std::str::from_utf8(&bytes[start..]).unwrap_or_default())
 }
 
 /// `repr(value)` as a value.
