@@ -1,6 +1,8 @@
 //! Thousands of expressions over built-ins, each in a definition of its own, against what CPython 3.11 gave.
 //! The cases are recorded by `tests/vm/record_builtins.py`.
 
+#![allow(clippy::doc_markdown, reason = "CPython is a name here")]
+
 mod embedded;
 
 use std::sync::Arc;

@@ -66,6 +66,17 @@ pub type Query = Vec<(String, Vec<Vec<u8>>)>;
 
 /// Answer one request, in slices of `units`.
 pub fn answer(catalog: &dyn Catalog, body: &str, query: &Query, units: u32) -> (u16, String) {
+    answer_within(catalog, body, query, units, vm::limits::FUEL_MAX)
+}
+
+/// Answer one request with so much fuel.
+pub fn answer_within(
+    catalog: &dyn Catalog,
+    body: &str,
+    query: &Query,
+    units: u32,
+    fuel: u64,
+) -> (u16, String) {
     let request = match Request::read(body.as_bytes()) {
         Ok(request) => request,
         Err(failure) => return (failure.status, failure.body()),
@@ -80,6 +91,7 @@ pub fn answer(catalog: &dyn Catalog, body: &str, query: &Query, units: u32) -> (
         query,
         now_us: 1_700_000_000_000_000,
         seed: 1,
+        fuel,
         ..Inputs::default()
     };
     let mut execution = match Execution::new(program, &inputs) {

@@ -130,9 +130,7 @@ fn round_tens(number: f64, places: usize) -> f64 {
         .and_then(|(_, exponent)| exponent.parse::<i64>().ok())
         .unwrap_or(0);
     let kept = exponent - places as i64;
-    let magnitude = if kept < -1 {
-        0.0
-    } else if kept == -1 {
+    let magnitude = if kept == -1 {
         // 0 or one unit: above half of it, or half exactly, which rounds to the even 0.
         let half: f64 = format!("5e{exponent}").parse().unwrap_or(f64::MAX);
         if number.abs() > half {
@@ -140,6 +138,8 @@ fn round_tens(number: f64, places: usize) -> f64 {
         } else {
             0.0
         }
+    } else if kept < 0 {
+        0.0
     } else {
         format!("{:.*e}", kept as usize, number.abs())
             .parse()

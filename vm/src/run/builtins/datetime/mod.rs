@@ -17,6 +17,8 @@ pub use moment::TYPE as DATETIME;
 pub use time_of_day::TYPE as TIME;
 pub use zone::{PYTZ, TIMEZONE, ZONE};
 
+use std::fmt::Write as _;
+
 use std::cmp::Ordering;
 
 use super::{Member, ModuleDef};
@@ -66,10 +68,8 @@ pub fn binary<'a>(
         (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::DateTime(moment))) => {
             shifted(context, op, moment, *delta).map(Some)
         }
-        (Binary::Add | Binary::Sub, Some(Object::Date(days)), Some(Object::TimeDelta(delta))) => {
-            shifted_days(context, op, *days, *delta).map(Some)
-        }
-        (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::Date(days))) => {
+        (Binary::Add | Binary::Sub, Some(Object::Date(days)), Some(Object::TimeDelta(delta)))
+        | (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::Date(days))) => {
             shifted_days(context, op, *days, *delta).map(Some)
         }
         (Binary::Sub, Some(Object::DateTime(left)), Some(Object::DateTime(right))) => {
@@ -259,10 +259,10 @@ fn clock_text(clock: value::Clock) -> String {
 /// Seconds and microseconds where `repr` shows them.
 fn push_parts(text: &mut String, clock: value::Clock) {
     if clock.second != 0 || clock.microsecond != 0 {
-        text.push_str(&format!(", {}", clock.second));
+        let _ = write!(text, ", {}", clock.second);
     }
     if clock.microsecond != 0 {
-        text.push_str(&format!(", {}", clock.microsecond));
+        let _ = write!(text, ", {}", clock.microsecond);
     }
 }
 

@@ -31,9 +31,8 @@ pub fn clock<'a>(context: &mut Context<'a>, clock: Clock, spec: &str) -> Result<
             let milli = microsecond / 1000;
             format!("{hour:02}:{minute:02}:{second:02}.{milli:03}")
         }
-        "microseconds" => format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}"),
         "auto" if microsecond == 0 => format!("{hour:02}:{minute:02}:{second:02}"),
-        "auto" => format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}"),
+        "auto" | "microseconds" => format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}"),
         _ => return Err(context.raise(Class::ValueError, "Unknown timespec value")),
     })
 }

@@ -149,6 +149,10 @@ impl<'t, 'a> Search<'t, 'a> {
         self.text[..at].chars().next_back()
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "the loop that dispatches, an arm an instruction"
+    )]
     fn run(
         &mut self,
         context: &mut Context<'a>,

@@ -1,5 +1,7 @@
 //! Python 3.11's syntax of regular expressions (`Lib/re/_parser.py`), with its messages.
 
+use std::fmt::Write as _;
+
 use super::tree::{Category, Flags, Greed, Id, Item, Node, Place, Tree};
 use crate::run::unicode::{is_identifier, is_printable};
 
@@ -556,6 +558,7 @@ impl Parser {
             .map(|(_, number)| *number)
     }
 
+    #[expect(clippy::too_many_lines, reason = "an arm for each kind of group")]
     /// What follows an opening bracket; nothing for comments and global flags.
     fn group(&mut self, flags: &mut Flags, start: usize, first: bool) -> Parsed<Option<Id>> {
         let mut capture = true;
@@ -893,7 +896,9 @@ fn quoted(name: &str) -> String {
                 text.push(quote);
             }
             _ if is_printable(character) => text.push(character),
-            _ => text.push_str(&format!("\\x{:02x}", u32::from(character))),
+            _ => {
+                let _ = write!(text, "\\x{:02x}", u32::from(character));
+            }
         }
     }
     text.push(quote);

@@ -5,6 +5,10 @@
 pub struct Id(pub u32);
 
 /// Flags of one place of a pattern.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a letter of the syntax"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `i`
