@@ -7,7 +7,12 @@ const FLOW_CONTROL_ERROR: u32 = 3;
 
 #[test]
 fn a_reply_leaves_as_far_as_the_stream_s_window_reaches() {
-    for window in [1, 4, 5, 6, 700] {
+    let windows: &[u32] = if cfg!(miri) {
+        &[6, 700]
+    } else {
+        &[1, 4, 5, 6, 700]
+    };
+    for &window in windows {
         let mut rig = Rig::open();
         rig.exchange(&settings(&[(4, window)]));
         let mut frames = rig.exchange(&get(1, 1000));
