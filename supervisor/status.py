@@ -89,7 +89,7 @@ def _worker_status(supervisor: Supervisor, slot: Slot) -> admin_pb2.WorkerStatus
     process = slot.process
     page = supervisor.slots.state(slot.page)
     return admin_pb2.WorkerStatus(
-        role="grpc",
+        role=slot.role,
         slot=slot.index,
         pid=process.pid if process else 0,
         state=str(page["state"]) if slot.live else "starting" if process else "vacant",

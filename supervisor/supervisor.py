@@ -9,8 +9,10 @@ Everything is undone in the opposite order, whatever ends it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -152,13 +154,10 @@ class Supervisor:
             self.log.warning("Leftovers Removed", names=area.leftovers)
         if area.foreign:
             self.log.warning("Leftovers Kept", names=area.foreign, reason="they belong to another user")
-        listeners = listen_group(settings.bind, settings.grpc.port, settings.grpc.workers)
-        for listener in listeners:
-            stack.callback(listener.close)
-        self.grpc_address = address_text(listeners[0])
-        pages = 2 * len(listeners)
+        listeners = self._listen(stack)
+        pages = 2 * sum(len(group) for group in listeners.values())
         announce_name = area.create("announce", Announcer.ANNOUNCE_BYTES)
-        self._slots_name = area.create("slots", pages * WorkerSlots.SLOT_BYTES)
+        self._slots_name = area.create("slots", WorkerSlots.segment_bytes(pages))
         try:
             announcer = Announcer(announce_name)
             self.slots = WorkerSlots(self._slots_name, pages)
@@ -167,13 +166,13 @@ class Supervisor:
                 f"no room for the control pages in /dev/shm ({error}); free some space there or make it larger"
             ) from error
         self._segment_prefix = area.prefix
-        pinning = plan_pinning(settings.pin, len(listeners))
+        pinning = plan_pinning(settings.pin, settings.grpc.workers)
         stack.enter_context(beside(pinning))
         self.pool = WorkerPool(
             listeners,
             self.slots,
             self._worker_config,
-            pinning,
+            {"grpc": pinning},
             self.log,
             self.faults,
             backoff_max_s=settings.worker.backoff_max_s,
@@ -211,6 +210,15 @@ class Supervisor:
         stack.push_async_callback(admin_server.stop, 0.5)
         self._opened = True
 
+    def _listen(self, stack: AsyncExitStack) -> dict[str, list[socket.socket]]:
+        """Open the listening sockets of each role, one a worker slot."""
+        settings = self.settings
+        groups = {"grpc": listen_group(settings.bind, settings.grpc.port, settings.grpc.workers, "PORT")}
+        for listener in itertools.chain(*groups.values()):
+            stack.callback(listener.close)
+        self.grpc_address = address_text(groups["grpc"][0])
+        return groups
+
     def _gate(self, settings: Settings) -> Gate:
         return Gate(
             self.settings.grpc.wire,
@@ -220,11 +228,11 @@ class Supervisor:
             settings.catalog.reserve_bytes,
         )
 
-    def _worker_config(self) -> dict[str, Any]:
+    def _worker_config(self, role: str) -> dict[str, Any]:
         settings = self.settings
         return {
             "type": "config",
-            "role": "grpc",
+            "role": role,
             "announce": f"{self._segment_prefix}announce",
             "slots": self._slots_name,
             "segment_prefix": self._segment_prefix,
@@ -268,7 +276,7 @@ class Supervisor:
     async def _monitor(self) -> None:
         while True:
             await asyncio.sleep(MONITOR_S)
-            if self.pool.any_ticking():  # the loop lives, or this would not run
+            if self.pool.each_role_ticks():  # the loop lives, or this would not run
                 self._notifier.watchdog()
             if not self._ready and self.refresh.busy:
                 self._notifier.extend_start(START_EXTENSION_S)

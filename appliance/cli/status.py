@@ -157,7 +157,7 @@ def _worker_row(worker: admin_pb2.WorkerStatus) -> tuple[str, ...]:
     if not worker.pid and worker.next_start_at_ms:
         since = f"starts in {duration(worker.next_start_at_ms / 1000 - time.time())}"
     if worker.adopted_by >= 0:
-        since = f"{since}, worker {worker.adopted_by} accepts for it".removeprefix(", ")
+        since = f"{since}, {worker.role} {worker.adopted_by} accepts for it".removeprefix(", ")
     return (
         f"{worker.role} {worker.slot}",
         str(worker.pid or "-"),

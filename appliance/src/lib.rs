@@ -1,7 +1,7 @@
 //! The native half of the appliance: `appliance._native`.
 //!
 //! Python owns processes, configuration and people; what is here owns the request path
-//! (`worker`, `grpc`), gives the supervisor its hands on shared memory (`catalog`) and makes
+//! (`worker`, `plane`, `grpc`), gives the supervisor its hands on shared memory (`catalog`) and makes
 //! load for benchmarks (`load`).
 
 use pyo3::prelude::*;
@@ -11,6 +11,7 @@ mod catalog;
 pub mod grpc;
 mod load;
 mod null_server;
+pub mod plane;
 pub mod worker;
 
 #[global_allocator]

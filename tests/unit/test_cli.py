@@ -308,7 +308,7 @@ def test_status_is_plain_lines_when_nobody_looks_and_json_for_programs(admin: Ad
     assert lines["source"].startswith("postgres, DOWN (auth)")
     assert lines["source_error"].startswith("refused")
     assert lines["warning"] == "careful"
-    assert "worker 0 accepts for it" in result.output
+    assert "grpc 0 accepts for it" in result.output
     assert "\x1b" not in result.output
     found = json.loads(avap("status", "--json").output)
     assert found["catalog"]["generation"] == 2**40

@@ -11,16 +11,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
-use super::connections::{ConnectionId, Handle, Order};
 use super::copies::Copies;
 use super::exchange;
 use super::limits::{
     HANDSHAKE_TIMEOUT, HANDSHAKE_TIMEOUT_DRAINING, LINGER_READS_MAX, LINGER_TIMEOUT,
     REQUESTS_PER_TURN,
 };
-use super::panics;
 use super::server::Server;
 use super::socket::Socket;
+use crate::plane::connections::{ConnectionId, Handle, Order};
+use crate::plane::panics;
 
 /// What the requests of one connection share.
 pub(super) struct Link {

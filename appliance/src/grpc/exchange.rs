@@ -22,8 +22,8 @@ use super::reply;
 use super::service::{Call, Reply};
 use super::status::{Code, Status};
 use super::stream_out;
-use super::version::Version;
 use super::watch;
+use crate::plane::version::Version;
 
 /// A call that is being answered.
 pub(super) struct Exchange {

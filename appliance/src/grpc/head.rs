@@ -110,7 +110,7 @@ fn is_grpc_protobuf(content_type: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grpc::auth::Keys;
+    use crate::plane::auth::Keys;
 
     fn read_with(method: &str, path: &str, headers: &[(&str, &str)]) -> Result<Head, Refusal> {
         let mut request = Request::builder().method(method).uri(path);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use shm_catalog::{Segment, SegmentId};
 
-use super::connections::ConnectionId;
+use crate::plane::connections::ConnectionId;
 
 /// Finished leases are forgotten at least whenever the list has grown by this many.
 const FORGET_AFTER: usize = 1024;
@@ -176,7 +176,7 @@ impl Leases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grpc::test_segment::segment;
+    use crate::plane::test_segment::segment;
 
     const PATIENCE: Duration = Duration::from_secs(10);
     const READER: ConnectionId = ConnectionId(5);

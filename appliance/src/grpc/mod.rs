@@ -6,7 +6,7 @@
 //! ```
 //!
 //! `service` is the border: the name of a method and the bytes of a message go in, a slice of the
-//! segment or a status comes out. It, and what it stands on (`auth`, `proto`, `status`), know
+//! segment or a status comes out. It, and what it stands on (`proto`, `status`, and of the plane `auth`), know
 //! nothing of HTTP/2; `connection`, `exchange`, `head`, `reply` and `socket` know nothing of
 //! commands.
 //!
@@ -14,11 +14,9 @@
 //! for another process, no task made for a request whose bytes are already there, no copy of the
 //! catalogue.
 
-pub mod auth;
 pub mod connection;
 #[cfg(test)]
 mod connection_tests;
-pub mod connections;
 mod copies;
 mod exchange;
 mod head;
@@ -26,7 +24,6 @@ pub mod lease;
 pub mod limits;
 pub mod message;
 pub mod observer;
-pub mod panics;
 pub mod proto;
 mod reply;
 pub mod server;
@@ -34,8 +31,5 @@ pub mod service;
 pub mod socket;
 pub mod status;
 mod stream_out;
-#[cfg(test)]
-pub(crate) mod test_segment;
 pub mod timeout;
-pub mod version;
 mod watch;

@@ -14,6 +14,8 @@ pub trait Observer {
     fn stream_reset(&self);
     /// A stream held a superseded segment for too long and is being ended.
     fn stream_over_aged(&self);
+    /// A connection is closed at once: its stream did not end when it was told to.
+    fn connection_aborted(&self);
     /// A connection was accepted.
     fn connection_opened(&self);
     /// It is gone.

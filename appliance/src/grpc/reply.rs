@@ -6,7 +6,7 @@ use shm_catalog::Generation;
 use super::limits::PREFIX_BYTES;
 use super::message::ACCEPTED_COMPRESSIONS;
 use super::status::{Code, Status};
-use super::version::Version;
+use crate::plane::version::Version;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn every_kind_of_reply_names_the_version() {
-        let segment = crate::grpc::test_segment::segment(1, &[("if", "one")]);
+        let segment = crate::plane::test_segment::segment(1, &[("if", "one")]);
         let version = Version::new(Generation(9), segment);
         let headers = ReplyHeaders::new(Some(&version));
         let status = Status::new(Code::Unimplemented, "unknown");

@@ -5,16 +5,21 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use h2::server::Builder;
+use serde_json::{Map, Value};
 use shm_catalog::SegmentId;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::connections::{Connections, Order};
+use super::connection;
 use super::lease::Leases;
 use super::limits;
 use super::observer::Observer;
 use super::reply::ReplyHeaders;
 use super::service::{Health, Service};
-use super::version::Version;
+use crate::plane::Plane;
+use crate::plane::auth::Keys;
+use crate::plane::connections::{Connections, Order};
+use crate::plane::version::Version;
 
 /// What watchers of the health are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,41 +59,6 @@ impl Server {
         }
     }
 
-    /// Serves `version` from the next request on. Gives back the one before.
-    pub fn swap(&self, version: Version, now: Instant) -> Option<Rc<Version>> {
-        let current: SegmentId = version.segment.id();
-        let before = self.service.swap(version);
-        if let Some(before) = &before {
-            self.leases.supersede(before.segment.id(), current, now);
-        }
-        self.announce_health();
-        before
-    }
-
-    /// Health is `NotServing` from now on; everything is still answered.
-    pub fn begin_drain(&self) {
-        self.service.set_draining();
-        self.announce_health();
-    }
-
-    /// Tells every peer to go away; connections close when what is under way is answered.
-    pub fn end_connections(&self) {
-        self.health.send_replace(Announced::Ending);
-        self.connections.give_all(Order::Drain);
-    }
-
-    /// Looks after leases: see `lease`. Gives the number of connections aborted.
-    pub fn sweep(&self, now: Instant) -> usize {
-        let swept = self.leases.sweep(now);
-        for _ in 0..swept.over_aged {
-            self.observer.stream_over_aged();
-        }
-        for id in &swept.stuck {
-            self.connections.give(*id, Order::Abort);
-        }
-        swept.stuck.len()
-    }
-
     pub(super) fn reply_headers(&self, version: Option<&Version>) -> Rc<ReplyHeaders> {
         let mut headers = self.headers.borrow_mut();
         if !headers.are_of(version) {
@@ -106,6 +76,61 @@ impl Server {
             }
             news
         });
+    }
+}
+
+impl Plane for Server {
+    fn serve(self: Rc<Self>, stream: TcpStream) {
+        connection::serve(&self, stream);
+    }
+
+    fn connections(&self) -> &Connections {
+        &self.connections
+    }
+
+    fn version(&self) -> Option<Rc<Version>> {
+        self.service.version()
+    }
+
+    fn swap(&self, version: Version, now: Instant) -> Option<Rc<Version>> {
+        let current: SegmentId = version.segment.id();
+        let before = self.service.swap(version);
+        if let Some(before) = &before {
+            self.leases.supersede(before.segment.id(), current, now);
+        }
+        self.announce_health();
+        before
+    }
+
+    fn set_keys(&self, keys: Keys) {
+        self.service.set_keys(keys);
+    }
+
+    /// Health is `NotServing` from now on.
+    fn begin_drain(&self) {
+        self.service.set_draining();
+        self.announce_health();
+    }
+
+    fn end_connections(&self) {
+        self.health.send_replace(Announced::Ending);
+        self.connections.give_all(Order::Drain);
+    }
+
+    /// Looks after leases: see `lease`.
+    fn sweep(&self, now: Instant) {
+        let swept = self.leases.sweep(now);
+        for _ in 0..swept.over_aged {
+            self.observer.stream_over_aged();
+        }
+        for id in &swept.stuck {
+            self.observer.connection_aborted();
+            self.connections.give(*id, Order::Abort);
+        }
+    }
+
+    fn describe(&self) -> Map<String, Value> {
+        Map::from_iter([("large_replies".to_owned(), self.leases.count().into())])
     }
 }
 

@@ -4,11 +4,11 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use super::auth::Keys;
 use super::limits::NAME_BYTES_MAX;
 use super::proto;
 use super::status::{Code, Status};
-use super::version::Version;
+use crate::plane::auth::Keys;
+use crate::plane::version::Version;
 
 /// The methods there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_version_answers_with_slices_of_its_segment() {
         let service = service();
-        let segment = crate::grpc::test_segment::segment(1, &[("if", "one"), ("añadir", "two")]);
+        let segment = crate::plane::test_segment::segment(1, &[("if", "one"), ("añadir", "two")]);
         assert_eq!(service.health(), Health::NotServing);
         assert!(
             service

@@ -14,7 +14,7 @@ use super::reply;
 use super::server::Announced;
 use super::service::Health;
 use super::status::{Code, Status};
-use super::version::Version;
+use crate::plane::version::Version;
 
 /// Sends the first message and leaves the rest to a task. The call is counted here: how long it is
 /// watched is the client's affair.

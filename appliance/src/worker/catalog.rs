@@ -9,8 +9,8 @@ use serde_json::json;
 use shm_catalog::announcement::Reader;
 use shm_catalog::{Announcement, Generation, Segment, SegmentId, WorkerSlot};
 
-use crate::grpc::server::Server;
-use crate::grpc::version::Version;
+use crate::plane::Plane;
+use crate::plane::version::Version;
 
 use super::control::{News, Outbox};
 use super::log::{Level, Log};
@@ -22,7 +22,7 @@ const GONE_IN_A_ROW_MAX: u32 = 8;
 
 /// The catalogue's side of a worker.
 pub struct Catalog {
-    pub server: Rc<Server>,
+    pub plane: Rc<dyn Plane>,
     pub worker: Rc<WorkerSlot>,
     pub log: Rc<Log>,
     pub outbox: Outbox,
@@ -39,7 +39,7 @@ pub struct Catalog {
 
 impl Catalog {
     pub fn new(
-        server: Rc<Server>,
+        plane: Rc<dyn Plane>,
         worker: Rc<WorkerSlot>,
         log: Rc<Log>,
         outbox: Outbox,
@@ -48,7 +48,7 @@ impl Catalog {
         segment_prefix: String,
     ) -> Self {
         Self {
-            server,
+            plane,
             worker,
             log,
             outbox,
@@ -134,8 +134,7 @@ impl Catalog {
 
     /// 0: none yet.
     pub fn served_generation(&self) -> Generation {
-        self.server
-            .service
+        self.plane
             .version()
             .map_or(Generation(0), |version| version.generation)
     }
@@ -144,8 +143,7 @@ impl Catalog {
     /// (rollback).
     fn held(&self, id: SegmentId) -> Option<Arc<Segment>> {
         let served = self
-            .server
-            .service
+            .plane
             .version()
             .map(|version| Arc::clone(&version.segment));
         served
@@ -167,7 +165,7 @@ impl Catalog {
         });
         let segment_id = segment.id();
         let before = self
-            .server
+            .plane
             .swap(Version::new(generation, segment), Instant::now());
         self.worker.ack(generation);
         self.worker.count_swap(elapsed);

@@ -5,15 +5,42 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use serde::Deserialize;
+use shm_catalog::slots;
 
 use super::log::Level;
+
+/// What a worker process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Grpc,
+}
+
+impl Role {
+    /// As in logs, metrics and the name of the process.
+    pub const fn name(self) -> &'static str {
+        slots::Role::label_of(self.of_slot() as u64)
+    }
+
+    const fn of_slot(self) -> slots::Role {
+        match self {
+            Self::Grpc => slots::Role::Grpc,
+        }
+    }
+}
+
+impl From<Role> for slots::Role {
+    fn from(role: Role) -> Self {
+        role.of_slot()
+    }
+}
 
 /// The frame `{"type": "config", …}`.
 #[derive(Deserialize)]
 pub struct Config {
-    /// `"grpc"`.
-    pub role: String,
-    /// Worker slot, from 0.
+    /// Which data plane it runs.
+    pub role: Role,
+    /// Worker slot within the role, from 0.
     pub slot: usize,
     /// Page of the slots segment that this incarnation writes.
     pub page: u64,
@@ -23,7 +50,7 @@ pub struct Config {
     pub slots: String,
     /// A segment's name is this and its id.
     pub segment_prefix: String,
-    /// A listening socket for each slot, our own among them.
+    /// A listening socket for each slot of the role, our own among them.
     pub listen_fds: Vec<RawFd>,
     /// Written at each announcement.
     pub event_fd: RawFd,
@@ -54,12 +81,6 @@ impl Config {
 
     /// What contradicts itself, in one sentence.
     pub fn problem(&self) -> Option<String> {
-        if self.role != "grpc" {
-            return Some(format!(
-                "this worker has the role \"grpc\", not {:?}",
-                self.role
-            ));
-        }
         if self.slot >= self.listen_fds.len() {
             return Some(format!(
                 "slot {} has no listening socket ({} given)",

@@ -8,23 +8,24 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use nix::sys::signalfd::SignalFd;
-use serde_json::json;
+use serde_json::{Value, json};
 use shm_catalog::WorkerSlot;
 use shm_catalog::announcement::Reader;
-use shm_catalog::slots::{Role, State};
+use shm_catalog::slots::State;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::grpc::auth::Keys;
-use crate::grpc::panics;
 use crate::grpc::server::Server;
 use crate::grpc::service::Service;
+use crate::plane::Plane;
+use crate::plane::auth::Keys;
+use crate::plane::panics;
 
 use super::catalog::Catalog;
-use super::config::Config;
+use super::config::{Config, Role};
 use super::control::{self, News, Order, Orders, Outbox};
 use super::error::{WorkerError, system};
 use super::listeners::Listeners;
@@ -44,11 +45,11 @@ const CONFIG_TIMEOUT: Duration = Duration::from_secs(30);
 const FAREWELL_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Runs the worker in this thread until it has drained, its supervisor is gone, or it cannot go on.
-/// `named` is called once, with the worker's slot.
+/// `named` is called once, with the worker's role and slot.
 ///
 /// # Errors
 /// See [`WorkerError`].
-pub fn run(control_fd: RawFd, named: impl FnOnce(usize)) -> Result<(), WorkerError> {
+pub fn run(control_fd: RawFd, named: impl FnOnce(&'static str, usize)) -> Result<(), WorkerError> {
     let signals = signals::block().map_err(system("block signals"))?;
     panics::keep_texts();
     let control = fds::adopt(control_fd).map_err(system("control channel"))?;
@@ -62,7 +63,7 @@ pub fn run(control_fd: RawFd, named: impl FnOnce(usize)) -> Result<(), WorkerErr
 async fn live(
     control: OwnedFd,
     signals: SignalFd,
-    named: impl FnOnce(usize),
+    named: impl FnOnce(&'static str, usize),
 ) -> Result<(), WorkerError> {
     let control = StdUnixStream::from(control);
     control
@@ -74,7 +75,7 @@ async fn live(
     let Some(config) = first_order(&mut orders).await? else {
         return Ok(());
     };
-    named(config.slot);
+    named(config.role.name(), config.slot);
     let (mapped_sender, mapped) = mpsc::unbounded_channel();
     let signals = fds::watch_signals(signals).map_err(system("signals"))?;
     let (mut life, announced) = Life::begin(&config, outbox, mapped_sender)?;
@@ -150,7 +151,7 @@ struct Life {
     phase: Phase,
     drain_grace: Duration,
     drain_timeout: Duration,
-    server: Rc<Server>,
+    plane: Rc<dyn Plane>,
     worker: Rc<WorkerSlot>,
     log: Rc<Log>,
     report: Rc<Report>,
@@ -167,13 +168,14 @@ impl Life {
         segments: mpsc::UnboundedSender<Mapped>,
     ) -> Result<(Self, AsyncFd<OwnedFd>), WorkerError> {
         let worker = WorkerSlot::open(&config.slots, config.page).map_err(system("worker slot"))?;
-        worker.occupy(Role::Grpc);
+        worker.occupy(config.role.into());
         let worker = Rc::new(worker);
         let pipe = fds::adopt(config.log_fd).map_err(system("log pipe"))?;
         fds::set_nonblocking(&pipe).map_err(system("log pipe"))?;
         let log = Rc::new(Log::new(
             pipe,
             Rc::clone(&worker),
+            config.role.name(),
             config.slot,
             config.log_level,
         ));
@@ -189,11 +191,13 @@ impl Life {
         let keys = Keys::new(&config.keys);
         let key_count = keys.count();
         let report = Rc::new(Report::new(Rc::clone(&worker), Rc::clone(&log)));
-        let server = Rc::new(Server::new(
-            Service::new(keys),
-            Rc::clone(&report) as Rc<_>,
-            config.drain_timeout(),
-        ));
+        let plane: Rc<dyn Plane> = match config.role {
+            Role::Grpc => Rc::new(Server::new(
+                Service::new(keys),
+                Rc::clone(&report) as Rc<_>,
+                config.drain_timeout(),
+            )),
+        };
 
         let sockets: io::Result<Vec<_>> =
             config.listen_fds.iter().map(|fd| fds::adopt(*fd)).collect();
@@ -201,13 +205,13 @@ impl Life {
         let listeners = Listeners::new(
             sockets,
             config.slot,
-            Rc::clone(&server),
+            Rc::clone(&plane),
             Rc::clone(&worker),
             Rc::clone(&log),
         )
         .map_err(system("listening socket"))?;
         let catalog = Catalog::new(
-            Rc::clone(&server),
+            Rc::clone(&plane),
             Rc::clone(&worker),
             Rc::clone(&log),
             outbox.clone(),
@@ -219,7 +223,7 @@ impl Life {
             phase: Phase::Starting,
             drain_grace: config.drain_grace(),
             drain_timeout: config.drain_timeout(),
-            server,
+            plane,
             worker,
             log,
             report,
@@ -234,7 +238,7 @@ impl Life {
     async fn serve(&mut self, mut sources: Sources) -> Result<End, WorkerError> {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let server = Rc::clone(&self.server);
+        let plane = Rc::clone(&self.plane);
         if !self.catalog.look() {
             self.listen()?;
         }
@@ -269,7 +273,7 @@ impl Life {
                         return Ok(end);
                     }
                 }
-                () = server.connections.emptied(), if matches!(self.phase, Phase::Closing { .. }) => {
+                () = plane.connections().emptied(), if matches!(self.phase, Phase::Closing { .. }) => {
                     return Ok(End::Drained);
                 }
             }
@@ -300,7 +304,7 @@ impl Life {
             Order::Keys { keys } => {
                 let keys = Keys::new(&keys);
                 self.key_count = keys.count();
-                self.server.service.set_keys(keys);
+                self.plane.set_keys(keys);
                 self.log.write(
                     Level::Info,
                     "Keys Replaced",
@@ -361,8 +365,8 @@ impl Life {
             shut,
         };
         self.worker.set_state(State::Draining);
-        self.server.begin_drain();
-        let fields = json!({"connections": self.server.connections.count()});
+        self.plane.begin_drain();
+        let fields = json!({"connections": self.plane.connections().count()});
         self.log.write(Level::Info, "Drain Started", fields);
     }
 
@@ -380,7 +384,7 @@ impl Life {
             Phase::Grace { deadline, shut, .. } => {
                 self.phase = Phase::Closing { deadline };
                 self.listeners.end(shut);
-                self.server.end_connections();
+                self.plane.end_connections();
                 None
             }
             Phase::Closing { .. } => Some(End::TimedOut),
@@ -391,19 +395,12 @@ impl Life {
         self.worker.heartbeat();
         self.report.sample_next();
         self.catalog.look();
-        let aborted = self.server.sweep(Instant::now());
-        if aborted > 0 {
-            self.log.write(
-                Level::Warning,
-                "Connection Aborted",
-                json!({"connections": aborted, "reason": "over-aged stream"}),
-            );
-        }
+        self.plane.sweep(Instant::now());
         self.catalog.unmap_unread();
     }
 
     fn dump(&self) {
-        let fields = json!({
+        let mut fields = json!({
             "phase": match self.phase {
                 Phase::Starting => "starting",
                 Phase::Serving => "serving",
@@ -411,13 +408,15 @@ impl Life {
                 Phase::Closing { .. } => "closing",
             },
             "generation": self.catalog.served_generation().0,
-            "connections": self.server.connections.count(),
+            "connections": self.plane.connections().count(),
             "connections_max": self.listeners.connections_max(),
-            "large_replies": self.server.leases.count(),
             "superseded_segments": self.catalog.superseded_count(),
             "listeners": format!("{:?}", self.listeners.slots()),
             "keys": self.key_count,
         });
+        if let Value::Object(fields) = &mut fields {
+            fields.extend(self.plane.describe());
+        }
         self.log.write(Level::Info, "State Dumped", fields);
     }
 
@@ -426,7 +425,7 @@ impl Life {
         match served {
             Ok(End::Orphaned) => return,
             Ok(end) => {
-                let fields = json!({"end": format!("{end:?}"), "connections": self.server.connections.count()});
+                let fields = json!({"end": format!("{end:?}"), "connections": self.plane.connections().count()});
                 self.log.write(Level::Info, "Drain Ended", fields);
             }
             Err(error) => self.log.write(

@@ -19,8 +19,7 @@ use shm_catalog::WorkerSlot;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::grpc::connection;
-use crate::grpc::server::Server;
+use crate::plane::Plane;
 
 use super::fds;
 use super::log::{Level, Log};
@@ -56,7 +55,7 @@ pub struct Listeners {
 
 /// What every accept goes through.
 struct Gate {
-    server: Rc<Server>,
+    plane: Rc<dyn Plane>,
     worker: Rc<WorkerSlot>,
     log: Rc<Log>,
     connections_max: usize,
@@ -70,7 +69,7 @@ impl Listeners {
     pub fn new(
         sockets: Vec<OwnedFd>,
         own: usize,
-        server: Rc<Server>,
+        plane: Rc<dyn Plane>,
         worker: Rc<WorkerSlot>,
         log: Rc<Log>,
     ) -> io::Result<Self> {
@@ -79,7 +78,7 @@ impl Listeners {
         }
         let connections_max = connections_max(sockets.len());
         let gate = Rc::new(Gate {
-            server,
+            plane,
             worker,
             log,
             connections_max,
@@ -183,14 +182,14 @@ impl Listeners {
 
 impl Gate {
     fn is_full(&self) -> bool {
-        self.server.connections.count() >= self.connections_max
+        self.plane.connections().count() >= self.connections_max
     }
 
     fn take(&self, stream: TcpStream, adopted: bool) {
         if adopted {
             self.worker.count_adopted();
         }
-        connection::serve(&self.server, stream);
+        Rc::clone(&self.plane).serve(stream);
     }
 }
 

@@ -136,7 +136,7 @@ fn map(name: &str, announcement: &Announcement) -> Result<Segment, MapError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grpc::test_segment::SegmentFile;
+    use crate::plane::test_segment::SegmentFile;
     use shm_catalog::{Generation, SegmentId};
 
     #[test]

@@ -1,9 +1,9 @@
-//! The life of a gRPC worker process, from its first order to its exit.
+//! The life of a worker process, from its first order to its exit.
 //!
 //! ```text
 //!     control  ─┐
 //!     signals  ─┤
-//!     eventfd  ─┼─▶ events ─▶ life ─▶ listeners, catalog, server
+//!     eventfd  ─┼─▶ events ─▶ life ─▶ listeners, catalog, plane
 //!     mapper   ─┤              │
 //!     tick     ─┘              └─▶ control (ready, acked, drained), log, worker slot
 //! ```
@@ -34,15 +34,15 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// Runs a worker under orders from `control_fd` until it has drained or its supervisor is gone.
-/// `name_process(slot)` is called once, when the worker knows which one it is; apart from that call
+/// `name_process(role, slot)` is called once, when the worker knows which one it is; apart from that call
 /// the GIL is released. Gives the exit code: 0, 71 when the system refused something, 78 for orders
 /// that cannot be followed.
 #[pyfunction]
 fn run_worker(py: Python<'_>, control_fd: RawFd, name_process: Py<PyAny>) -> i32 {
-    let named = move |slot: usize| {
+    let named = move |role: &'static str, slot: usize| {
         Python::attach(|py| {
             // A worker without its title serves as well.
-            let _ = name_process.call1(py, (slot,));
+            let _ = name_process.call1(py, (role, slot));
         });
     };
     py.detach(|| match life::run(control_fd, named) {

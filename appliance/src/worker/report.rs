@@ -63,6 +63,14 @@ impl Observer for Report {
             .write(Level::Warning, "Stream Over Aged", json!({}));
     }
 
+    fn connection_aborted(&self) {
+        self.log.write(
+            Level::Warning,
+            "Connection Aborted",
+            json!({"reason": "over-aged stream"}),
+        );
+    }
+
     fn connection_opened(&self) {
         self.worker.connection_opened();
     }
