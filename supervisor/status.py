@@ -32,6 +32,7 @@ def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
         started_at_ms=supervisor.started_at_ms,
         state=phase,
         grpc_address=supervisor.grpc_address,
+        http_address=supervisor.http_address,
         metrics_address=supervisor.metrics_address,
         key_source=supervisor.keys.source,
         keys=len(supervisor.keys.values),

@@ -21,7 +21,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from appliance._native import Announcer, SegmentError, WorkerSlots
-from appliance.config import Keys, Loaded, Settings, read_signing_keys, secret_values
+from appliance.config import Keys, Loaded, Settings, allowed_cores, http_needs_key, read_signing_keys, secret_values
 from appliance.errors import AvapError, OsRefusedError
 from appliance.logging import Logger
 from appliance.pb import admin_pb2
@@ -75,6 +75,7 @@ class Supervisor:
         self.log = log
         self.started_at_ms = time.time_ns() // 1_000_000
         self.grpc_address = ""
+        self.http_address = ""
         self.metrics_address = ""
         self.draining = False
         self.source_hangs = False  # at the end: its thread could not be ended
@@ -172,7 +173,7 @@ class Supervisor:
             listeners,
             self.slots,
             self._worker_config,
-            {"grpc": pinning},
+            {"grpc": pinning, "http": [list(allowed_cores())] * settings.http.workers},
             self.log,
             self.faults,
             backoff_max_s=settings.worker.backoff_max_s,
@@ -214,9 +215,16 @@ class Supervisor:
         """Open the listening sockets of each role, one a worker slot."""
         settings = self.settings
         groups = {"grpc": listen_group(settings.bind, settings.grpc.port, settings.grpc.workers, "PORT")}
-        for listener in itertools.chain(*groups.values()):
-            stack.callback(listener.close)
+        try:
+            if settings.http.workers:
+                groups["http"] = listen_group(
+                    settings.bind, settings.http.port, settings.http.workers, "AVAP_HTTP_PORT"
+                )
+        finally:
+            for listener in itertools.chain(*groups.values()):
+                stack.callback(listener.close)
         self.grpc_address = address_text(groups["grpc"][0])
+        self.http_address = address_text(groups["http"][0]) if "http" in groups else ""
         return groups
 
     def _gate(self, settings: Settings) -> Gate:
@@ -240,7 +248,13 @@ class Supervisor:
             "drain_grace_ms": int(settings.drain.grace_s * 1000),
             "drain_timeout_ms": int(settings.drain.timeout_s * 1000),
             "log_level": self.loaded.settings.log.level,
+            **({"http": self._http_config()} if role == "http" else {}),
         }
+
+    def _http_config(self) -> dict[str, Any]:
+        """What an HTTP worker needs beyond what all do."""
+        settings = self.settings
+        return {"needs_key": http_needs_key(settings), "cors_origins": list(settings.http.cors_origins)}
 
     async def _announce_ready(self) -> None:
         """Tell systemd and the person at the terminal, once, that every worker is up and the first look is over."""
@@ -249,7 +263,7 @@ class Supervisor:
         self._ready = True
         current = self.publisher.current
         self.log.info(
-            "Appliance Ready", grpc=self.grpc_address, metrics=self.metrics_address,
+            "Appliance Ready", grpc=self.grpc_address, http=self.http_address, metrics=self.metrics_address,
             generation=current.generation if current else 0, commands=current.commands if current else 0,
         )  # fmt: skip
         if current is None:

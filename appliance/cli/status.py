@@ -101,6 +101,7 @@ def pairs(reply: admin_pb2.StatusReply) -> list[tuple[str, str]]:
         ("state", reply.state),
         ("appliance", f"{reply.version}, instance {reply.instance}, pid {reply.pid}, up {uptime}"),
         ("grpc", f"{reply.grpc_address} ({reply.wire})"),
+        ("http", f"http://{reply.http_address}" if reply.http_address else "none"),
         ("metrics", f"http://{reply.metrics_address}/metrics" if reply.metrics_address else "none"),
         ("keys", f"{reply.keys} from {reply.key_source}"),
         ("state_dir", reply.state_dir),

@@ -14,6 +14,7 @@ compile_error!("segments are addressed with 64-bit offsets: build for a 64-bit t
 
 pub mod announcement;
 pub mod builder;
+pub mod command;
 pub mod copy_stream;
 pub mod counters;
 pub mod ids;
@@ -32,6 +33,7 @@ mod tests;
 pub mod verify;
 
 pub use announcement::Announcement;
+pub use command::Command;
 pub use builder::{BuildError, BuildReport, Builder, BuilderOptions, Row};
 pub use counters::{HttpStatus, Method, Route, Status};
 pub use ids::{Digest, Generation, SegmentId, WireForm};

@@ -108,7 +108,7 @@ def environ(state: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             "CREDENTIALS_DIRECTORY",
         ):
             monkeypatch.delenv(name)
-    values = {"AVAP_STATE_DIR": str(state), "PORT": str(free_port()), "AVAP_METRICS_PORT": "0"}
+    values = {"AVAP_STATE_DIR": str(state), "PORT": str(free_port()), "AVAP_METRICS_PORT": "0", "AVAP_HTTP_PORT": "0"}
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     return values

@@ -14,6 +14,7 @@ use super::log::Level;
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     Grpc,
+    Http,
 }
 
 impl Role {
@@ -25,6 +26,7 @@ impl Role {
     const fn of_slot(self) -> slots::Role {
         match self {
             Self::Grpc => slots::Role::Grpc,
+            Self::Http => slots::Role::Http,
         }
     }
 }
@@ -66,6 +68,17 @@ pub struct Config {
     pub drain_timeout_ms: u64,
     #[serde(default)]
     pub log_level: Level,
+    /// For the role `http`.
+    pub http: Option<HttpConfig>,
+}
+
+/// What an HTTP worker needs beyond what all do.
+#[derive(Deserialize)]
+pub struct HttpConfig {
+    /// Whether requests need a key.
+    pub needs_key: bool,
+    /// Origins of pages that may call.
+    pub cors_origins: Vec<String>,
 }
 
 impl Config {
@@ -87,6 +100,9 @@ impl Config {
                 self.slot,
                 self.listen_fds.len()
             ));
+        }
+        if self.role == Role::Http && self.http.is_none() {
+            return Some("an HTTP worker was given no config of its own".to_owned());
         }
         None
     }

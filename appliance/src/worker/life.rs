@@ -11,21 +11,21 @@ use nix::sys::signalfd::SignalFd;
 use serde_json::{Value, json};
 use shm_catalog::WorkerSlot;
 use shm_catalog::announcement::Reader;
-use shm_catalog::slots::State;
+use shm_catalog::slots::{SlotPages, State};
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::grpc::server::Server;
 use crate::grpc::service::Service;
 use crate::plane::Plane;
 use crate::plane::auth::Keys;
 use crate::plane::panics;
+use crate::{grpc, http};
 
 use super::catalog::Catalog;
-use super::config::{Config, Role};
+use super::config::Config;
 use super::control::{self, News, Order, Orders, Outbox};
 use super::error::{WorkerError, system};
 use super::listeners::Listeners;
@@ -191,13 +191,7 @@ impl Life {
         let keys = Keys::new(&config.keys);
         let key_count = keys.count();
         let report = Rc::new(Report::new(Rc::clone(&worker), Rc::clone(&log)));
-        let plane: Rc<dyn Plane> = match config.role {
-            Role::Grpc => Rc::new(Server::new(
-                Service::new(keys),
-                Rc::clone(&report) as Rc<_>,
-                config.drain_timeout(),
-            )),
-        };
+        let plane = open_plane(config, keys, &report)?;
 
         let sockets: io::Result<Vec<_>> =
             config.listen_fds.iter().map(|fd| fds::adopt(*fd)).collect();
@@ -442,6 +436,33 @@ impl Life {
         drop(self);
         let _ = tokio::time::timeout(FAREWELL_TIMEOUT, writer).await;
     }
+}
+
+/// The data plane of the role.
+fn open_plane(
+    config: &Config,
+    keys: Keys,
+    report: &Rc<Report>,
+) -> Result<Rc<dyn Plane>, WorkerError> {
+    let Some(http) = &config.http else {
+        let service = Service::new(keys);
+        return Ok(Rc::new(grpc::server::Server::new(
+            service,
+            Rc::clone(report) as Rc<_>,
+            config.drain_timeout(),
+        )));
+    };
+    let slots = SlotPages::open(&config.slots).map_err(system("worker slots"))?;
+    let options = http::server::Options {
+        needs_key: http.needs_key,
+        cors_origins: http.cors_origins.clone(),
+    };
+    Ok(Rc::new(http::server::Server::new(
+        options,
+        keys,
+        slots,
+        Rc::clone(report) as Rc<_>,
+    )))
 }
 
 async fn next_order(mut orders: Orders) -> (Orders, io::Result<Option<Order>>) {
