@@ -1,0 +1,199 @@
+//! Global functions and types.
+
+use super::{
+    Args, AttributeDef, NativeDef, Special, TypeDef, attribute, between, exactly, function, special,
+};
+use crate::run::context::Context;
+use crate::run::fault::{Class, Fault};
+use crate::run::kind::Type;
+use crate::run::ops::print;
+use crate::run::value::Value;
+
+/// Global functions.
+pub static FUNCTIONS: &[NativeDef] = &[
+    function("len", exactly(1), len),
+    function("isinstance", exactly(2), isinstance),
+    function("issubclass", exactly(2), issubclass),
+    function("getattr", between(2, 3), getattr),
+    function("hasattr", exactly(2), hasattr),
+    function("repr", exactly(1), repr),
+    function("iter", exactly(1), iter),
+    special("next", between(1, 2), Special::Next),
+    special("any", exactly(1), Special::Any),
+    special("all", exactly(1), Special::All),
+    special("eval", between(1, 3), Special::Eval),
+    special("globals", exactly(0), Special::Globals),
+    special("locals", exactly(0), Special::Globals),
+];
+
+/// Types that are global names.
+pub static TYPES: &[Type] = &[
+    Type::Object,
+    Type::Type,
+    Type::Bool,
+    Type::Int,
+    Type::Float,
+    Type::Str,
+    Type::Bytes,
+    Type::ByteArray,
+    Type::List,
+    Type::Tuple,
+    Type::Dict,
+    Type::Set,
+    Type::FrozenSet,
+    Type::Range,
+    Type::Slice,
+    Type::Enumerate,
+    Type::Zip,
+    Type::Map,
+    Type::Filter,
+    Type::Reversed,
+];
+
+/// `bool`.
+pub static BOOL: TypeDef = TypeDef {
+    methods: &[],
+    attributes: &[],
+    members: &[],
+    construct: Some(&function("bool", between(0, 1), |_, args| {
+        Ok(Value::Bool(args.or_none(0).is_true()))
+    })),
+};
+
+/// What all exceptions have. Calling a class is the machine's.
+pub static EXCEPTION: TypeDef = TypeDef {
+    methods: &[],
+    attributes: &[AttributeDef {
+        name: "args",
+        get: |context, value| match value {
+            Value::Exception(exception) => context.tuple(exception.arguments()),
+            _ => Err(Fault::Internal(
+                "an exception's attribute of something else",
+            )),
+        },
+    }],
+    members: &[],
+    construct: None,
+};
+
+/// `len(value)`, also for the machine.
+pub fn length<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<i64, Fault<'a>> {
+    Ok(match value {
+        Value::Str(text) => {
+            context.charge_bytes(text.as_str().len())?;
+            text.char_count() as i64
+        }
+        Value::Bytes(bytes) => bytes.as_slice().len() as i64,
+        Value::List(list) => list.len() as i64,
+        Value::Tuple(tuple) => tuple.len() as i64,
+        Value::Dict(dict) => dict.len() as i64,
+        Value::Set(set) => set.len() as i64,
+        Value::Range(range) => match i64::try_from(range.len()) {
+            Ok(count) => count,
+            Err(_) => {
+                return Err(context.raise(
+                    Class::OverflowError,
+                    "Python int too large to convert to C ssize_t",
+                ));
+            }
+        },
+        Value::Object(crate::run::object::Object::View(view)) => view.dict.len() as i64,
+        other => {
+            let name = other.type_of().name();
+            return Err(context.raise(
+                Class::TypeError,
+                format_args!("object of type '{name}' has no len()"),
+            ));
+        }
+    })
+}
+
+fn len<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    Ok(Value::Int(length(context, args.or_none(0))?))
+}
+
+/// Is a value of a type, or of one of a tuple of types?
+fn matches_types<'a>(
+    context: &mut Context<'a>,
+    name: &str,
+    kind: Type,
+    types: Value<'a>,
+) -> Result<bool, Fault<'a>> {
+    // Tuples of tuples of types: from a list, not by recursion.
+    let mut waiting = vec![types];
+    while let Some(next) = waiting.pop() {
+        context.charge(1)?;
+        match next {
+            Value::Type(of) if kind.is_subtype_of(of) => return Ok(true),
+            Value::Type(_) => {}
+            Value::Tuple(tuple) => waiting.extend(tuple.items().iter().rev()),
+            _ => {
+                let text =
+                    format_args!("{name}() arg 2 must be a type, a tuple of types, or a union");
+                return Err(context.raise(Class::TypeError, text));
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn isinstance<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    Ok(Value::Bool(matches_types(
+        context,
+        "isinstance",
+        args.or_none(0).type_of(),
+        args.or_none(1),
+    )?))
+}
+
+fn issubclass<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    match args.or_none(0) {
+        Value::Type(kind) => Ok(Value::Bool(matches_types(
+            context,
+            "issubclass",
+            kind,
+            args.or_none(1),
+        )?)),
+        _ => Err(context.raise(Class::TypeError, "issubclass() arg 1 must be a class")),
+    }
+}
+
+fn attribute_name<'a>(
+    context: &mut Context<'a>,
+    name: &str,
+    value: Value<'a>,
+) -> Result<&'a str, Fault<'a>> {
+    match value.as_str() {
+        Some(text) => Ok(text),
+        None => Err(context.raise(
+            Class::TypeError,
+            format_args!("{name}(): attribute name must be string"),
+        )),
+    }
+}
+
+fn getattr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    let (value, name) = (
+        args.or_none(0),
+        attribute_name(context, "getattr", args.or_none(1))?,
+    );
+    match attribute(context, value, name)? {
+        Some(found) => Ok(found),
+        None => args.get(2).ok_or_else(|| context.no_attribute(value, name)),
+    }
+}
+
+fn hasattr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    let name = attribute_name(context, "hasattr", args.or_none(1))?;
+    Ok(Value::Bool(
+        attribute(context, args.or_none(0), name)?.is_some(),
+    ))
+}
+
+fn repr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    print::repr_of(context, args.or_none(0))
+}
+
+fn iter<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    Ok(Value::Iter(context.iterate(args.or_none(0))?))
+}
