@@ -17,7 +17,7 @@ COMPARE = {
 CONVERSIONS = {-1: [], 115: ["!s"], 114: ["!r"], 97: ["!a"]}
 
 
-class NotInTheLanguage(Exception):
+class OutsideTheLanguageError(Exception):
     """Python has it, scripts do not: complex numbers, `yield`, `await`, names with two underscores at both ends."""
 
 
@@ -42,7 +42,7 @@ def quoted(codes: Iterable[int]) -> str:
 
 def name(text: str) -> str:
     if len(text) > 4 and text.startswith("__") and text.endswith("__"):
-        raise NotInTheLanguage(text)
+        raise OutsideTheLanguageError(text)
     return text
 
 
@@ -56,7 +56,7 @@ def show(node: ast.expr | None) -> str:
         case ast.Constant(value=str() as value):
             return quoted(map(ord, value))
         case ast.Constant(value=complex()):
-            raise NotInTheLanguage("complex")
+            raise OutsideTheLanguageError("complex")
         case ast.Constant(value=value):
             return "..." if value is ... else str(value) if isinstance(value, int) else repr(value)
         case ast.Name():
@@ -110,7 +110,7 @@ def show(node: ast.expr | None) -> str:
         case ast.DictComp():
             return form("dictcomp", show(node.key), show(node.value), *map(clause, node.generators))
         case _:
-            raise NotInTheLanguage(type(node).__name__)
+            raise OutsideTheLanguageError(type(node).__name__)
 
 
 def clause(one: ast.comprehension) -> str:

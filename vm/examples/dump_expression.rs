@@ -1,5 +1,5 @@
 //! Reads expressions from standard input, a JSON string on each line, and writes what the parser makes of each as a line of JSON:
-//! `{"tree": "(+ a 1)"}` or `{"error": "…", "start": byte, "end": byte}`. Tests compare it with CPython's `ast`.
+//! `{"tree": "(+ a 1)"}` or `{"error": "…", "start": byte, "end": byte}`. Tests compare it with `CPython`'s `ast`.
 
 use std::io::{BufRead as _, Write as _};
 use vm::script::expression::{Expressions, parse, print::print};

@@ -283,6 +283,16 @@ pub struct Execution {
     running: Running,
 }
 
+// SAFETY: every reference and cell inside points into the memory that the execution itself owns and that nobody else
+// can reach, or into its program and statics, which are `Sync`. So it moves between threads as one piece.
+#[allow(unsafe_code)]
+unsafe impl Send for Execution {}
+
+const _: () = {
+    const fn shared<T: Send + Sync>() {}
+    shared::<Arc<Program>>();
+};
+
 impl Execution {
     /// An execution at its start.
     pub fn new(program: Arc<Program>, inputs: &Inputs<'_>) -> Result<Self, Failure> {

@@ -34,6 +34,7 @@
 )]
 
 pub mod bytecode;
+pub mod check;
 pub mod compile;
 pub mod definition;
 pub mod execution;

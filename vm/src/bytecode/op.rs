@@ -9,7 +9,7 @@ use std::fmt;
 
 use super::operand::{
     Base, Binary, Child, Compare, Const, Conversion, Count, Dst, Few, Free, Operand, Site, Slot,
-    Src, Statement, Target, Unary,
+    Small, Src, Statement, Target, Unary,
 };
 
 macro_rules! ops {
@@ -70,6 +70,7 @@ pub trait Visitor {
     fn Few(&mut self, operand: Few) {}
     fn Count(&mut self, operand: Count) {}
     fn Statement(&mut self, operand: Statement) {}
+    fn Small(&mut self, operand: Small) {}
     fn Binary(&mut self, operand: Binary) {}
     fn Unary(&mut self, operand: Unary) {}
     fn Compare(&mut self, operand: Compare) {}
@@ -109,6 +110,12 @@ ops! {
     Add "add" { d: Dst, a: Src, b: Src },
     /// `d = a - b`
     Sub "sub" { d: Dst, a: Src, b: Src },
+    /// `d = a + small int`
+    AddInt "add_int" { d: Dst, a: Src, i: Small },
+    /// `d = a - small int`
+    SubInt "sub_int" { d: Dst, a: Src, i: Small },
+    /// `d = a op small int`
+    CompareInt "compare_int" { kind: Compare, d: Dst, a: Src, i: Small },
     /// `d = op s`
     Unary "unary" { kind: Unary, d: Dst, s: Src },
     /// `d = a op b`

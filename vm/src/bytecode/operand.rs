@@ -60,6 +60,8 @@ indexes! {
     Few(u8) "#",
     /// A count.
     Count(u16) "#",
+    /// A small int.
+    Small(i16) "i",
     /// A top-level statement.
     Statement(u32) "t",
 }

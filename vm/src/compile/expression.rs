@@ -209,6 +209,20 @@ impl Compiler<'_> {
             let span = self.expressions.span(step);
             self.function().at(span);
             register = match self.expressions.node(step) {
+                Node::Binary(op @ (BinaryOp::Add | BinaryOp::Sub), _, right)
+                    if self.small(right).is_some() =>
+                {
+                    let i = self.small(right).unwrap_or(operand::Small(0));
+                    self.function().release(mark);
+                    let d = self.wanted(want)?;
+                    let (d_, a) = (Dst(d), Src(register));
+                    self.function().emit(if op == BinaryOp::Add {
+                        Op::AddInt { d: d_, a, i }
+                    } else {
+                        Op::SubInt { d: d_, a, i }
+                    });
+                    d
+                }
                 Node::Binary(op, _, right) => {
                     let b = self.value(right, None)?;
                     self.function().release(mark);
@@ -262,6 +276,14 @@ impl Compiler<'_> {
         }
     }
 
+    /// An int literal that fits into an instruction.
+    fn small(&self, node: NodeId) -> Option<operand::Small> {
+        match self.expressions.node(node) {
+            Node::Integer(number) => i16::try_from(number).ok().map(operand::Small),
+            _ => None,
+        }
+    }
+
     fn subscript(&mut self, o: u16, index: NodeId, mark: u16, want: Option<u16>) -> Compiled<u16> {
         let text = self.plain_text(index).map(str::to_owned);
         let op = if let Some(text) = text {
@@ -301,6 +323,17 @@ impl Compiler<'_> {
     ) -> Compiled<u16> {
         let operands = self.expressions.nodes(operands).to_vec();
         if let ([op], [right]) = (ops, operands.as_slice()) {
+            if let Some(i) = self.small(*right) {
+                self.function().release(mark);
+                let d = self.wanted(want)?;
+                self.function().emit(Op::CompareInt {
+                    kind: compare(*op),
+                    d: Dst(d),
+                    a: Src(left),
+                    i,
+                });
+                return Ok(d);
+            }
             let b = self.value(*right, None)?;
             self.function().release(mark);
             let d = self.wanted(want)?;

@@ -85,6 +85,8 @@ pub struct Function<'t> {
     /// Registers of exceptions that are handled now.
     pub handled: Vec<u16>,
     constants: HashMap<Key, u16>,
+    /// Where the last label is: a jump may lead there.
+    reached: u32,
     labels: Vec<Option<u32>>,
     patches: Vec<(usize, Label)>,
     top: u16,
@@ -122,6 +124,7 @@ impl Function<'_> {
             regions: Vec::new(),
             handled: Vec::new(),
             constants: HashMap::new(),
+            reached: 0,
             labels: Vec::new(),
             patches: Vec::new(),
             top: 0,
@@ -233,6 +236,13 @@ impl Function<'_> {
     /// The label is here.
     pub fn place(&mut self, label: Label) {
         self.labels[label.0] = Some(self.here());
+        self.reached = self.here();
+    }
+
+    /// Nothing leads to the next instruction.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.reached != self.here() && self.code.ops.last().is_some_and(Op::is_terminator)
     }
 
     /// Add a jump whose target is a label.
@@ -277,6 +287,7 @@ impl Function<'_> {
     /// End the innermost region: exceptions in it go on here, in the register `caught`.
     pub fn close_region(&mut self, region: Region, caught: u16) {
         let target = Target(self.here());
+        self.reached = self.here();
         for (start, end) in region.pieces {
             self.code.handlers.push(Handler {
                 start,

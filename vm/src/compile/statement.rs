@@ -399,11 +399,7 @@ impl<'t> Compiler<'t> {
 
     /// The last instruction goes elsewhere: what follows it here is not reached from it.
     fn ended(&mut self) -> bool {
-        self.function()
-            .code
-            .ops
-            .last()
-            .is_some_and(Op::is_terminator)
+        self.function().has_ended()
     }
 
     fn repeat_while(

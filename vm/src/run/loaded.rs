@@ -33,6 +33,8 @@ pub struct Loaded<'a> {
     children: &'a [Cell<Option<&'a Loaded<'a>>>],
     /// Module-level names by slot.
     globals: &'a [Box<str>],
+    /// Arguments that it takes, when it takes them by position only and each has a register; else `u32::MAX`.
+    arity: u32,
 }
 
 impl<'a> Loaded<'a> {
@@ -44,13 +46,30 @@ impl<'a> Loaded<'a> {
     ) -> Result<&'a Loaded<'a>, Fault<'a>> {
         let arena = context.arena();
         let count = code.constants.len();
+        let parameters = &code.parameters;
+        let plain = usize::from(parameters.positional) == parameters.names.len()
+            && parameters.rest_names.is_empty()
+            && !code.is_generator;
+        let arity = if plain {
+            u32::from(parameters.positional)
+        } else {
+            u32::MAX
+        };
         Ok(arena.alloc(Loaded {
             code,
             constants: arena.alloc_cells(count, Value::Unset)?,
             memories: arena.alloc_cells(count, Memory::Nothing)?,
             children: arena.alloc_cells(code.children.len(), None)?,
             globals,
+            arity,
         })?)
+    }
+
+    /// Do so many arguments by position fill its registers as they stand?
+    #[inline]
+    #[must_use]
+    pub const fn takes(&self, count: usize) -> bool {
+        self.arity as usize == count
     }
 
     /// The code itself.
@@ -76,6 +95,13 @@ impl<'a> Loaded<'a> {
     #[must_use]
     pub const fn global_names(&self) -> &'a [Box<str>] {
         self.globals
+    }
+
+    /// A constant's value, if it was made.
+    #[inline]
+    #[must_use]
+    pub fn made(&self, constant: Const) -> Value<'a> {
+        self.constants[constant.index()].get()
     }
 
     /// A constant's value.

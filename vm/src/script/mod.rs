@@ -13,11 +13,19 @@
 
 pub mod arguments;
 pub mod expression;
+#[cfg(test)]
+mod golden_tests;
 pub mod limits;
 pub mod line;
+#[cfg(test)]
+mod line_tests;
 pub mod number;
 mod parser;
+#[cfg(test)]
+mod parser_tests;
 pub mod print;
+#[cfg(test)]
+pub(crate) mod property_tests;
 pub mod source;
 pub mod span;
 pub mod template;

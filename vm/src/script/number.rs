@@ -46,10 +46,10 @@ impl std::fmt::Display for Integer {
 pub fn parse_integer(text: &str) -> Option<Integer> {
     let (negative, unsigned) = sign(text);
     // Most texts that are asked about are names.
-    if !unsigned
+    if unsigned
         .chars()
         .next()
-        .is_some_and(|first| decimal(first).is_some())
+        .is_none_or(|first| decimal(first).is_none())
     {
         return None;
     }

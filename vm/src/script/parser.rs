@@ -3,16 +3,17 @@
 //! Blocks are a stack, nested function bodies a second one: nothing recurses. Where a function ends is known in advance for every
 //! line from one pass over the braces, so that functions within functions cost no second look.
 
-use super::arguments::{self, Value};
-use super::expression::{self, Expressions};
-use super::limits::{NESTED_CALLS_MAX, RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX};
-use super::line::{Line, brace_balance, classify, has_parentheses, is_call, split_call};
+mod calls;
+
+use self::calls::Resolution;
+use super::expression::Expressions;
+use super::limits::{RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX};
+use super::line::{Line, brace_balance, classify, is_call};
 use super::source::{Source, strip};
 use super::span::Span;
 use super::tree::{
-    Argument, ArgumentId, ArgumentValue, Block, BlockId, Call, CallId, Callee, Evaluation,
-    EvaluationId, Function, FunctionId, Remark, RemarkKind, ReturnValue, RightSide, Script,
-    Statement, StatementId, StatementKind, TextForm,
+    ArgumentId, ArgumentValue, Block, BlockId, Call, CallId, Function, FunctionId, Remark,
+    RemarkKind, ReturnValue, RightSide, Script, Statement, StatementId, StatementKind,
 };
 use std::collections::HashMap;
 
@@ -292,7 +293,7 @@ impl<'a> Parser<'a> {
         match self.script.arguments[first_argument as usize].value {
             ArgumentValue::Text { text, .. } => ReturnValue::Expression(self.evaluation(text)),
             ArgumentValue::Integer(_) | ArgumentValue::Float(_) => {
-                ReturnValue::Number(ArgumentId(first_argument))
+                ReturnValue::Number(ArgumentId::new(first_argument as usize))
             }
         }
     }
@@ -345,7 +346,7 @@ impl<'a> Parser<'a> {
         let closed_by = closed.then(|| self.lines[closing as usize]);
         match closed_by {
             Some(brace) if brace.of(self.text) != "}" => {
-                self.remark(RemarkKind::LostWithBrace, brace)
+                self.remark(RemarkKind::LostWithBrace, brace);
             }
             None if last < self.bodies.last().map_or(0, |body| body.end) => {
                 self.remark(RemarkKind::LostLastLine, self.lines[last as usize]);
@@ -390,176 +391,6 @@ impl<'a> Parser<'a> {
         (strip(self.text, Span::new(start, start + open)), parameters)
     }
 
-    // --- Calls and expressions ---------------------------------------------------------------------------------------
-
-    /// A call and, unless nothing of it is resolved, the calls and expressions in its arguments.
-    fn call(&mut self, span: Span, resolution: Resolution) -> CallId {
-        let first = self.read_call(span);
-        if resolution == Resolution::Nothing {
-            return first;
-        }
-        // Calls whose arguments are still to be looked at, with their depth.
-        let mut pending = vec![(first, 1)];
-        while let Some((call, depth)) = pending.pop() {
-            let Call {
-                first_argument,
-                arguments,
-                ..
-            } = self.script.calls[call.index()];
-            for argument in first_argument..first_argument + arguments {
-                let ArgumentValue::Text { text, .. } =
-                    self.script.arguments[argument as usize].value
-                else {
-                    continue;
-                };
-                let resolved = self.text_form(text, depth);
-                if let TextForm::Nested(inner) = resolved {
-                    pending.push((inner, depth + 1));
-                }
-                if let ArgumentValue::Text { form, .. } =
-                    &mut self.script.arguments[argument as usize].value
-                {
-                    *form = resolved;
-                }
-            }
-        }
-        first
-    }
-
-    fn text_form(&mut self, text: Span, depth: u32) -> TextForm {
-        let content = text.of(self.text);
-        if content.contains(['+', '-', '*', '/', '%']) {
-            return TextForm::Operation(self.evaluation(text));
-        }
-        if has_parentheses(content) {
-            let cost = u64::from(text.end - text.start);
-            if depth >= NESTED_CALLS_MAX || cost > self.rescan_bytes_left {
-                return TextForm::TooDeep;
-            }
-            self.rescan_bytes_left -= cost;
-            return TextForm::Nested(self.read_call(text));
-        }
-        if content.contains(['"', '\'']) {
-            return TextForm::Quoted(self.evaluation(text));
-        }
-        TextForm::Plain
-    }
-
-    /// Name and arguments of a call.
-    fn read_call(&mut self, span: Span) -> CallId {
-        let (name, list) = split_call(self.text, span);
-        self.script.steps += u64::from(span.end - span.start);
-        let id = CallId::new(self.script.calls.len());
-        let first_argument = self.script.arguments.len() as u32;
-        let mut empty = 0u32;
-        for piece in arguments::split(self.text, list) {
-            if piece.is_empty() {
-                empty += 1;
-                self.remark(RemarkKind::EmptyArgument(id), piece);
-                continue;
-            }
-            let value = match arguments::value(self.text, piece) {
-                Value::Float(value) => ArgumentValue::Float(value),
-                Value::Integer(value) => ArgumentValue::Integer(value),
-                Value::Text { text, quoted } => ArgumentValue::Text {
-                    text,
-                    quoted,
-                    form: TextForm::Plain,
-                },
-            };
-            self.script.arguments.push(Argument { span: piece, value });
-        }
-        let arguments = self.script.arguments.len() as u32 - first_argument;
-        if arguments == 0 && empty == 1 {
-            self.script.remarks.pop(); // `f()` has no argument, not an empty one
-        }
-        let end = (list.end + 1).min(span.end);
-        let callee = match name.of(self.text) {
-            "startLoop" => Callee::Loop,
-            "return" => Callee::Return,
-            _ => Callee::Command,
-        };
-        let span = Span {
-            start: span.start,
-            end,
-        };
-        self.script.calls.push(Call {
-            name,
-            list,
-            span,
-            callee,
-            first_argument,
-            arguments,
-        });
-        id
-    }
-
-    fn evaluation(&mut self, text: Span) -> EvaluationId {
-        let parsed = expression::parse(&mut self.script.expressions, self.text, text);
-        self.script.evaluations.push(Evaluation { text, parsed });
-        EvaluationId::new(self.script.evaluations.len() - 1)
-    }
-
-    /// An evaluation that [`Self::settle`] parses.
-    fn unparsed(&mut self, text: Span) -> EvaluationId {
-        let parsed = Err(expression::SyntaxError {
-            message: String::new(),
-            span: text,
-        });
-        self.script.evaluations.push(Evaluation { text, parsed });
-        EvaluationId::new(self.script.evaluations.len() - 1)
-    }
-
-    /// What could not be said before every function was known: who runs a call, and what an assignment evaluates.
-    fn settle(&mut self) {
-        if !self.script.function_names.is_empty() {
-            for call in &mut self.script.calls {
-                let name = call.name.of(self.text);
-                if call.callee == Callee::Command && name != "if" {
-                    call.callee = self
-                        .script
-                        .function_names
-                        .get(name)
-                        .map_or(Callee::Command, |&id| Callee::Function(id));
-                }
-            }
-        }
-        for index in 0..self.script.statements.len() {
-            let StatementKind::Assign {
-                target,
-                right: RightSide::Expression(id),
-            } = self.script.statements[index].kind
-            else {
-                continue;
-            };
-            let text = self.script.evaluations[id.index()].text;
-            let mut argument = text;
-            if has_parentheses(text.of(self.text)) && !self.script.function_names.is_empty() {
-                let (name, list) = split_call(self.text, text);
-                if let Some(&function) = self.script.function_names.get(name.of(self.text)) {
-                    argument = list;
-                    let behind = Span {
-                        start: (list.end + 1).min(text.end),
-                        end: text.end,
-                    };
-                    let dropped = strip(self.text, behind);
-                    let right = RightSide::FunctionCall {
-                        function,
-                        argument: id,
-                        dropped,
-                    };
-                    self.script.statements[index].kind = StatementKind::Assign { target, right };
-                }
-            }
-            let argument = strip(self.text, argument);
-            let parsed = expression::parse(&mut self.script.expressions, self.text, argument);
-            self.script.evaluations[id.index()] = Evaluation {
-                text: argument,
-                parsed,
-            };
-        }
-    }
-
     // --- Building ----------------------------------------------------------------------------------------------------
 
     fn push(&mut self, kind: StatementKind, span: Span) -> StatementId {
@@ -598,14 +429,6 @@ impl<'a> Parser<'a> {
     fn remark(&mut self, kind: RemarkKind, span: Span) {
         self.script.remarks.push(Remark { kind, span });
     }
-}
-
-/// Are the arguments of a call resolved?
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Resolution {
-    /// Those of `if` are not.
-    Nothing,
-    Arguments,
 }
 
 /// For each line the first one behind it at which more braces were closed than opened since: one pass with a stack.

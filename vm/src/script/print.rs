@@ -69,7 +69,7 @@ impl Printer<'_> {
         while let Some(piece) = open.pop() {
             match piece {
                 Piece::Else(depth) => {
-                    _ = writeln!(self.out, "{}else", "    ".repeat(depth.min(INDENT_MAX)))
+                    _ = writeln!(self.out, "{}else", "    ".repeat(depth.min(INDENT_MAX)));
                 }
                 Piece::Statement(id, depth) => {
                     self.statement(id, depth);

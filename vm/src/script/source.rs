@@ -28,7 +28,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads the text once. It must not be longer than [`super::limits::SCRIPT_BYTES_MAX`].
+    /// Reads the text once.
+    ///
+    /// # Panics
+    /// It is longer than [`super::limits::SCRIPT_BYTES_MAX`], which whoever takes text in checks.
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         let text = text.into();

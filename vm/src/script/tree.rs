@@ -326,6 +326,16 @@ impl Script {
             .map(|(index, statement)| (StatementId::new(index), statement))
     }
 
+    /// The ids of [`Self::statements`].
+    pub fn statement_ids(&self) -> impl Iterator<Item = StatementId> + use<> {
+        (0..self.statements.len()).map(StatementId::new)
+    }
+
+    /// The ids of [`Self::calls`].
+    pub fn call_ids(&self) -> impl Iterator<Item = CallId> + use<> {
+        (0..self.calls.len()).map(CallId::new)
+    }
+
     /// The statements of a block, not those of blocks within.
     pub fn block(&self, id: BlockId) -> impl Iterator<Item = (StatementId, &Statement)> {
         let first = self.blocks[id.index()].first;

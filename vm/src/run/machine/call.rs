@@ -193,14 +193,22 @@ impl<'a> Machine<'a> {
     }
 
     /// Make sure that registers below `end` exist.
+    #[inline]
     pub(super) fn reserve(&mut self, end: usize) -> Result<(), Fault<'a>> {
         if end > self.stack.len() {
-            if end > REGISTERS_MAX {
-                return Err(self.too_deep());
-            }
-            self.stack
-                .resize((end + 64).next_multiple_of(256), Value::Unset);
+            self.grow(end)
+        } else {
+            Ok(())
         }
+    }
+
+    #[cold]
+    fn grow(&mut self, end: usize) -> Result<(), Fault<'a>> {
+        if end > REGISTERS_MAX {
+            return Err(self.too_deep());
+        }
+        self.stack
+            .resize((end + 64).next_multiple_of(256), Value::Unset);
         Ok(())
     }
 
@@ -211,7 +219,8 @@ impl<'a> Machine<'a> {
     }
 
     /// Push a frame whose arguments are in place.
-    #[inline]
+    #[inline(always)]
+    #[allow(clippy::inline_always, reason = "7 % of fib is its prologue")]
     pub(super) fn push(
         &mut self,
         function: &'a Function<'a>,
@@ -323,6 +332,17 @@ impl<'a> Machine<'a> {
                 Some(_) => {
                     let text = format_args!(
                         "{name}() got multiple values for argument '{}'",
+                        key.as_str()
+                    );
+                    return Err(self.context.raise(Class::TypeError, text));
+                }
+                None if !parameters.named_rest
+                    && parameters.names[..usize::from(parameters.positional_only)]
+                        .iter()
+                        .any(|known| known.as_ref() == key.as_str()) =>
+                {
+                    let text = format_args!(
+                        "{name}() got some positional-only arguments passed as keyword arguments: '{}'",
                         key.as_str()
                     );
                     return Err(self.context.raise(Class::TypeError, text));

@@ -79,6 +79,22 @@ impl<'a> Machine<'a> {
                 function.code.constant(&mut self.context, $constant)?
             };
         }
+        // A comparison and the jump on it that follows are one step.
+        macro_rules! branch {
+            ($d:expr, $holds:expr) => {{
+                let holds = $holds;
+                match ops[pc] {
+                    Op::JumpIfNot { s, to } if s.0 == $d.0 => {
+                        pc = if holds { pc + 1 } else { to.index() }
+                    }
+                    Op::JumpIf { s, to } if s.0 == $d.0 => {
+                        pc = if holds { to.index() } else { pc + 1 }
+                    }
+                    _ => {}
+                }
+                r!($d) = Value::Bool(holds);
+            }};
+        }
         macro_rules! finish_call {
             ($called:expr, $d:expr) => {
                 match $called {
@@ -99,10 +115,19 @@ impl<'a> Machine<'a> {
             pc += 1;
             match op {
                 Op::Load { d, k } => {
-                    save!();
-                    r!(d) = k!(k);
+                    let made = function.code.made(k);
+                    if made.is_unset() {
+                        save!();
+                        r!(d) = k!(k);
+                    } else {
+                        r!(d) = made;
+                    }
                 }
-                Op::Move { d, s } => r!(d) = r!(s),
+                Op::Move { d, s } => match r!(s) {
+                    // An int was likely just written in two stores, which one 16-byte load would wait for (6 % of fib).
+                    Value::Int(number) => r!(d) = Value::Int(number),
+                    value => r!(d) = value,
+                },
                 Op::Bound { few, s, k } => {
                     if r!(s).is_unset() {
                         save!();
@@ -202,6 +227,53 @@ impl<'a> Machine<'a> {
                         )?;
                     }
                 }
+                Op::AddInt { d, a, i } => {
+                    if let Value::Int(left) = r!(a)
+                        && let Some(sum) = left.checked_add(i64::from(i.0))
+                    {
+                        r!(d) = Value::Int(sum);
+                    } else {
+                        save!();
+                        let (left, right) = (r!(a), Value::Int(i64::from(i.0)));
+                        r!(d) = arithmetic::binary(
+                            &mut self.context,
+                            operand::Binary::Add,
+                            left,
+                            right,
+                        )?;
+                    }
+                }
+                Op::SubInt { d, a, i } => {
+                    if let Value::Int(left) = r!(a)
+                        && let Some(difference) = left.checked_sub(i64::from(i.0))
+                    {
+                        r!(d) = Value::Int(difference);
+                    } else {
+                        save!();
+                        let (left, right) = (r!(a), Value::Int(i64::from(i.0)));
+                        r!(d) = arithmetic::binary(
+                            &mut self.context,
+                            operand::Binary::Sub,
+                            left,
+                            right,
+                        )?;
+                    }
+                }
+                Op::CompareInt { kind, d, a, i } => {
+                    let right = i64::from(i.0);
+                    let known = match r!(a) {
+                        Value::Int(left) => compare_ints(kind, left, right),
+                        _ => None,
+                    };
+                    let holds = if let Some(holds) = known {
+                        holds
+                    } else {
+                        save!();
+                        let left = r!(a);
+                        arithmetic::compare(&mut self.context, kind, left, Value::Int(right))?
+                    };
+                    branch!(d, holds);
+                }
                 Op::Binary { kind, d, a, b } => {
                     save!();
                     let (left, right) = (r!(a), r!(b));
@@ -234,25 +306,10 @@ impl<'a> Machine<'a> {
                     r!(d) = arithmetic::unary(&mut self.context, kind, value)?;
                 }
                 Op::Compare { kind, d, a, b } => {
-                    if let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b)) {
-                        let holds = match kind {
-                            operand::Compare::Eq | operand::Compare::Is => left == right,
-                            operand::Compare::Ne | operand::Compare::IsNot => left != right,
-                            operand::Compare::Lt => left < right,
-                            operand::Compare::Le => left <= right,
-                            operand::Compare::Gt => left > right,
-                            operand::Compare::Ge => left >= right,
-                            operand::Compare::In | operand::Compare::NotIn => {
-                                save!();
-                                arithmetic::compare(
-                                    &mut self.context,
-                                    kind,
-                                    Value::Int(left),
-                                    Value::Int(right),
-                                )?
-                            }
-                        };
-                        r!(d) = Value::Bool(holds);
+                    if let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b))
+                        && let Some(holds) = compare_ints(kind, left, right)
+                    {
+                        branch!(d, holds);
                         continue;
                     }
                     save!();
@@ -264,7 +321,8 @@ impl<'a> Machine<'a> {
                         continue;
                     }
                     let (left, right) = (r!(a), r!(b));
-                    r!(d) = Value::Bool(arithmetic::compare(&mut self.context, kind, left, right)?);
+                    let holds = arithmetic::compare(&mut self.context, kind, left, right)?;
+                    branch!(d, holds);
                 }
                 Op::Jump { to } => pc = to.index(),
                 Op::Loop { to } => {
@@ -361,6 +419,22 @@ impl<'a> Machine<'a> {
                     names,
                 } => {
                     save!();
+                    // The usual call: a function of the definition, arguments by position.
+                    if let Value::Function(callee) = r!(window)
+                        && names == operand::NO_CONST
+                        && callee.code.takes(usize::from(few.0))
+                    {
+                        let first = base + window.index() + 1;
+                        self.push(callee, first, base + d.index(), FrameKind::Plain)?;
+                        function = callee;
+                        ops = &function.code.code().ops;
+                        pc = 0;
+                        base = first;
+                        if self.context.budget().tick() {
+                            return Ok(Slice::Yielded);
+                        }
+                        continue;
+                    }
                     let result = base + d.index();
                     let called =
                         self.call(base + window.index(), usize::from(few.0), names, result)?;
@@ -422,6 +496,21 @@ impl<'a> Machine<'a> {
                     let Some(frame) = self.frames.pop() else {
                         return Ok(Slice::Done);
                     };
+                    if let (FrameKind::Plain, Some(below)) = (frame.kind, self.frames.last())
+                        && !matches!(below.kind, FrameKind::Native(_))
+                    {
+                        match value {
+                            Value::Int(number) => {
+                                self.stack[frame.result as usize] = Value::Int(number)
+                            }
+                            value => self.stack[frame.result as usize] = value,
+                        }
+                        function = below.function;
+                        ops = &function.code.code().ops;
+                        pc = below.pc as usize;
+                        base = below.base as usize;
+                        continue;
+                    }
                     match frame.kind {
                         FrameKind::Plain => self.stack[frame.result as usize] = value,
                         FrameKind::Command => self.stack[frame.result as usize] = Value::None,
@@ -568,13 +657,15 @@ impl<'a> Machine<'a> {
                 }
                 Op::DictUpdate { few, dict, s } => {
                     save!();
+                    let dict_register = dict.index();
                     let Value::Dict(dict) = r!(dict) else {
                         return Err(Fault::Internal("no dict"));
                     };
                     let Value::Dict(more) = r!(s) else {
                         let kind = r!(s).type_of().name();
                         let text = if few.0 == 1 {
-                            format!("argument after ** must be a mapping, not {kind}")
+                            let name = Self::name_of(self.stack[base + dict_register - 2]);
+                            format!("{name}() argument after ** must be a mapping, not {kind}")
                         } else {
                             format!("'{kind}' object is not a mapping")
                         };
@@ -584,8 +675,11 @@ impl<'a> Machine<'a> {
                     for (key, value, hash) in more.iter_hashed() {
                         if few.0 == 1 && dict.find(key, hash).is_some() {
                             let name = key.as_str().unwrap_or("?");
-                            let text =
-                                format_args!("got multiple values for keyword argument '{name}'");
+                            // Named arguments stand two registers behind what is called.
+                            let callee = Self::name_of(self.stack[base + dict_register - 2]);
+                            let text = format_args!(
+                                "{callee}() got multiple values for keyword argument '{name}'"
+                            );
                             return Err(self.context.raise(Class::TypeError, text));
                         }
                         dict.set(self.context.arena(), key, hash, value)?;
@@ -937,6 +1031,17 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
+    /// What messages call something that is called.
+    fn name_of(callee: Value<'a>) -> &'a str {
+        match callee {
+            Value::Function(function) => function.code.name(),
+            Value::Native(native) => native.name,
+            Value::Method(method) => method.native.name,
+            Value::Type(kind) => kind.name(),
+            _ => "?",
+        }
+    }
+
     /// `raise value from cause`
     fn raise(&mut self, value: Value<'a>, cause: Value<'a>) -> Fault<'a> {
         let made = match value {
@@ -1016,4 +1121,18 @@ impl<'a> Machine<'a> {
             defaults,
         })?))
     }
+}
+
+/// A comparison of two ints; nothing for `in`, which raises.
+#[inline]
+const fn compare_ints(kind: operand::Compare, left: i64, right: i64) -> Option<bool> {
+    Some(match kind {
+        operand::Compare::Eq | operand::Compare::Is => left == right,
+        operand::Compare::Ne | operand::Compare::IsNot => left != right,
+        operand::Compare::Lt => left < right,
+        operand::Compare::Le => left <= right,
+        operand::Compare::Gt => left > right,
+        operand::Compare::Ge => left >= right,
+        operand::Compare::In | operand::Compare::NotIn => return None,
+    })
 }

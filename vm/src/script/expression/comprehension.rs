@@ -147,7 +147,7 @@ impl Parser<'_> {
                 Node::Name(name) => _ = names.insert(built.name(name)),
                 Node::Starred(inner) => targets.push(inner),
                 Node::Tuple(list) | Node::List(list) => {
-                    targets.extend_from_slice(built.nodes(list))
+                    targets.extend_from_slice(built.nodes(list));
                 }
                 _ => {}
             }

@@ -6,7 +6,7 @@ use crate::script::span::Span;
 /// such a text stores the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// Why, in the words of CPython 3.11 where it has some for it.
+    /// Why, in the words of Python 3.11 where it has some for it.
     pub message: String,
     /// Where it was noticed.
     pub span: Span,

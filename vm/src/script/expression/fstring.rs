@@ -1,4 +1,4 @@
-//! f-strings by CPython 3.11's rules: a string first, whose replacement fields are then parsed on their own.
+//! f-strings by Python 3.11's rules: a string first, whose replacement fields are then parsed on their own.
 //!
 //! So no backslash and no `#` can stand in a field, nor the quote that the string is in, and fields nest two deep.
 
@@ -212,11 +212,9 @@ impl Parser<'_> {
                         at,
                     );
                 }
-                (_, Some((open, size))) => {
-                    if byte == open && (size == 1 || tripled) {
-                        quote = None;
-                        at += size - 1;
-                    }
+                (_, Some((open, size))) if byte == open && (size == 1 || tripled) => {
+                    quote = None;
+                    at += size - 1;
                 }
                 (b'"' | b'\'', None) => {
                     let size = if tripled { 3 } else { 1 };

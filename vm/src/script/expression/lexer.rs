@@ -1,4 +1,4 @@
-//! Text to tokens, one at a time, by the rules of CPython 3.11's tokenizer.
+//! Text to tokens, one at a time, by the rules of Python 3.11's tokenizer.
 
 use super::error::SyntaxError;
 use super::token::{Keyword, Kind, Token};

@@ -1,6 +1,6 @@
 //! Expressions: Python 3.11's `eval` grammar, as a tree in vectors.
 //!
-//! [`parse`] accepts what CPython 3.11 compiles, except what can have no use in a script: complex numbers, `yield`, `await`, and
+//! [`parse`] accepts what Python 3.11 compiles, except what can have no use in a script: complex numbers, `yield`, `await`, and
 //! names that begin and end with two underscores. Everything it refuses is a [`SyntaxError`], which to a running script means that
 //! the text of the expression is its value.
 //!
@@ -18,9 +18,12 @@ mod fstring;
 mod lexer;
 mod numbers;
 mod parser;
+mod parts;
 pub mod print;
 mod strings;
 mod targets;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use super::number::Integer;
@@ -343,8 +346,10 @@ pub enum ParameterKind {
 /// One expression of an [`Expressions`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expression {
-    /// Its outermost node.
+    /// Its outermost node, and its last.
     pub root: NodeId,
+    /// Its first node. All from there to the root belong to it.
+    pub first: NodeId,
 }
 
 /// Where expressions lie.
@@ -434,14 +439,9 @@ impl Expressions {
         self.nodes.is_empty()
     }
 
-    /// Every node, parts before wholes.
-    pub fn ids(&self) -> impl Iterator<Item = NodeId> + use<> {
-        (0..self.nodes.len() as u32).map(NodeId)
-    }
-
-    /// The nodes of the expression parsed when there were `before` nodes ([`Self::len`]) and whose root is `root`.
-    pub fn ids_since(&self, before: usize, root: NodeId) -> impl Iterator<Item = NodeId> + use<> {
-        (before as u32..=root.0).map(NodeId)
+    /// The nodes of an expression, parts before wholes.
+    pub fn ids(&self, of: Expression) -> impl Iterator<Item = NodeId> + use<> {
+        (of.first.0..=of.root.0).map(NodeId)
     }
 
     /// Bytes and tokens looked at so far: the work of parsing, linear in the text.

@@ -30,6 +30,7 @@ pub fn parse(into: &mut Expressions, text: &str, span: Span) -> Result<Expressio
         },
         into,
         scratch: Vec::new(),
+        parts: Vec::new(),
         walruses: Vec::new(),
         nesting: 0,
         iterables: 0,
@@ -37,7 +38,10 @@ pub fn parse(into: &mut Expressions, text: &str, span: Span) -> Result<Expressio
     parser.step(u64::from(span.end - span.start));
     let root = parser.whole();
     match root {
-        Ok(root) => Ok(Expression { root }),
+        Ok(root) => Ok(Expression {
+            root,
+            first: NodeId(marks.0[0] as u32),
+        }),
         Err(error) => {
             marks.restore(into);
             Err(error)
@@ -91,6 +95,8 @@ pub(super) struct Parser<'a> {
     into: &'a mut Expressions,
     /// Members of the lists that are being read, inner ones last.
     pub(super) scratch: Vec<NodeId>,
+    /// Parts of the node being pushed.
+    parts: Vec<NodeId>,
     /// Names bound by `:=` in the comprehension or lambda being read.
     pub(super) walruses: Vec<TextId>,
     nesting: u32,
@@ -232,12 +238,12 @@ impl<'a> Parser<'a> {
         let keyword = self.token.kind;
         let base = self.scratch.len();
         self.scratch.push(left);
-        let mut last = left;
+        let mut end = left;
         while self.take(keyword)? {
-            last = self.operand(least)?;
-            self.scratch.push(last);
+            end = self.operand(least)?;
+            self.scratch.push(end);
         }
-        let span = self.into.span(left).to(self.into.span(last));
+        let span = self.into.span(left).to(self.into.span(end));
         let operands = self.list_since(base);
         self.push(Node::Bool(op, operands), span)
     }
@@ -381,7 +387,10 @@ impl<'a> Parser<'a> {
 
     /// Adds a node above its parts.
     pub(super) fn push(&mut self, node: Node, span: Span) -> Parsed {
-        let height = 1 + self.parts_height(node);
+        self.parts.clear();
+        self.into.push_parts_of(node, &mut self.parts);
+        let heights = self.parts.iter().map(|&part| self.into.height(part));
+        let height = 1 + heights.max().unwrap_or(0);
         if height > HEIGHT_MAX {
             return Err(SyntaxError::new(
                 "maximum recursion depth exceeded during compilation",
@@ -393,68 +402,6 @@ impl<'a> Parser<'a> {
         self.into.spans.push(span);
         self.into.heights.push(height as u16);
         Ok(NodeId(self.into.nodes.len() as u32 - 1))
-    }
-
-    fn parts_height(&self, node: Node) -> u32 {
-        let of = |id: NodeId| self.into.height(id);
-        let all = |list: Nodes| {
-            self.into
-                .nodes(list)
-                .iter()
-                .map(|&id| of(id))
-                .max()
-                .unwrap_or(0)
-        };
-        let option = |id: Option<NodeId>| id.map_or(0, of);
-        match node {
-            Node::None
-            | Node::True
-            | Node::False
-            | Node::Ellipsis
-            | Node::Integer(_)
-            | Node::BigInteger(_) => 0,
-            Node::Float(_) | Node::Text(_) | Node::Name(_) | Node::Unpacked => 0,
-            Node::JoinedStr(list) | Node::Bool(_, list) | Node::List(list) | Node::Tuple(list) => {
-                all(list)
-            }
-            Node::Set(list) | Node::Dict(list) => all(list),
-            Node::FormattedValue { value, spec, .. } => of(value).max(option(spec)),
-            Node::Unary(_, value) | Node::Starred(value) | Node::Walrus { value, .. } => of(value),
-            Node::Attribute { value, .. } | Node::Keyword { value, .. } => of(value),
-            Node::Binary(_, left, right) => of(left).max(of(right)),
-            Node::Compare { left, operands, .. } => of(left).max(all(operands)),
-            Node::Conditional {
-                test,
-                body,
-                otherwise,
-            } => of(test).max(of(body)).max(of(otherwise)),
-            Node::Lambda { parameters, body } => {
-                let defaults = self
-                    .into
-                    .parameters(parameters)
-                    .iter()
-                    .map(|one| option(one.default));
-                of(body).max(defaults.max().unwrap_or(0))
-            }
-            Node::Subscript { value, index } => of(value).max(of(index)),
-            Node::Slice { lower, upper, step } => {
-                option(lower).max(option(upper)).max(option(step))
-            }
-            Node::Call {
-                function,
-                arguments,
-                keywords,
-            } => of(function).max(all(arguments)).max(all(keywords)),
-            Node::ListComp { element, clauses }
-            | Node::SetComp { element, clauses }
-            | Node::Generator { element, clauses } => of(element).max(all(clauses)),
-            Node::DictComp { pair, clauses } => all(pair).max(all(clauses)),
-            Node::Clause {
-                target,
-                iterable,
-                conditions,
-            } => of(target).max(of(iterable)).max(all(conditions)),
-        }
     }
 
     pub(super) fn add_text(&mut self, text: Text) -> TextId {

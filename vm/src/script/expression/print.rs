@@ -41,6 +41,7 @@ struct Printer<'a> {
 }
 
 impl Printer<'_> {
+    #[expect(clippy::too_many_lines, reason = "one arm a kind of node")]
     fn node(&mut self, id: NodeId) {
         use Piece::{Name, Node as Part, Word};
         let of = self.of;
@@ -76,7 +77,7 @@ impl Printer<'_> {
             }
             Node::Unary(op, value) => self.form(unary(op), [Part(value)].into_iter()),
             Node::Binary(op, left, right) => {
-                self.form(binary(op), [Part(left), Part(right)].into_iter())
+                self.form(binary(op), [Part(left), Part(right)].into_iter());
             }
             Node::Bool(op, operands) => {
                 let word = if op == BoolOp::And { "and" } else { "or" };
@@ -108,7 +109,7 @@ impl Printer<'_> {
                 self.form("lambda", pieces.into_iter());
             }
             Node::Walrus { target, value } => {
-                self.form(":=", [Name(target), Part(value)].into_iter())
+                self.form(":=", [Name(target), Part(value)].into_iter());
             }
             Node::List(list) => self.form("list", of.nodes(list).iter().map(|&id| Part(id))),
             Node::Tuple(list) => self.form("tuple", of.nodes(list).iter().map(|&id| Part(id))),
@@ -116,10 +117,10 @@ impl Printer<'_> {
             Node::Dict(list) => self.form("dict", of.nodes(list).iter().map(|&id| Part(id))),
             Node::Starred(value) => self.form("*", [Part(value)].into_iter()),
             Node::Attribute { value, name } => {
-                self.form(".", [Part(value), Name(name)].into_iter())
+                self.form(".", [Part(value), Name(name)].into_iter());
             }
             Node::Subscript { value, index } => {
-                self.form("[]", [Part(value), Part(index)].into_iter())
+                self.form("[]", [Part(value), Part(index)].into_iter());
             }
             Node::Slice { lower, upper, step } => {
                 self.form(
@@ -147,16 +148,16 @@ impl Printer<'_> {
                 );
             }
             Node::ListComp { element, clauses } => {
-                self.comprehension("listcomp", &[element], of.nodes(clauses))
+                self.comprehension("listcomp", &[element], of.nodes(clauses));
             }
             Node::SetComp { element, clauses } => {
-                self.comprehension("setcomp", &[element], of.nodes(clauses))
+                self.comprehension("setcomp", &[element], of.nodes(clauses));
             }
             Node::Generator { element, clauses } => {
-                self.comprehension("generator", &[element], of.nodes(clauses))
+                self.comprehension("generator", &[element], of.nodes(clauses));
             }
             Node::DictComp { pair, clauses } => {
-                self.comprehension("dictcomp", of.nodes(pair), of.nodes(clauses))
+                self.comprehension("dictcomp", of.nodes(pair), of.nodes(clauses));
             }
             Node::Clause {
                 target,
@@ -259,7 +260,7 @@ pub fn float(value: f64) -> String {
     let scientific = format!("{value:e}");
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     match exponent.parse::<i32>() {
-        Ok(exponent) if exponent < -4 || exponent >= 16 => {
+        Ok(exponent) if !(-4..16).contains(&exponent) => {
             format!(
                 "{digits}e{}{:02}",
                 if exponent < 0 { '-' } else { '+' },

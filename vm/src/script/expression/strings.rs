@@ -27,10 +27,10 @@ impl Literal {
         };
         let quoted = &content.as_bytes()[prefix..];
         let long = quoted.len() >= 6 && quoted[1] == quoted[0] && quoted[2] == quoted[0];
-        let quotes = if long { 3 } else { 1 };
+        let size = if long { 3 } else { 1 };
         let body = Span::new(
-            token.start as usize + prefix + quotes,
-            token.end as usize - quotes,
+            token.start as usize + prefix + size,
+            token.end as usize - size,
         );
         Self {
             raw: has(b'r'),
