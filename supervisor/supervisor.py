@@ -254,7 +254,14 @@ class Supervisor:
     def _http_config(self) -> dict[str, Any]:
         """What an HTTP worker needs beyond what all do."""
         settings = self.settings
-        return {"needs_key": http_needs_key(settings), "cors_origins": list(settings.http.cors_origins)}
+        return {
+            "needs_key": http_needs_key(settings),
+            "cors_origins": list(settings.http.cors_origins),
+            "vm_threads": settings.vm.threads,
+            "vm_cores": [] if settings.pin == "off" else list(allowed_cores()),
+            "vm_memory_bytes": settings.vm.memory_mb << 20,
+            "vm_timeout_ms": settings.vm.timeout_ms,
+        }
 
     async def _announce_ready(self) -> None:
         """Tell systemd and the person at the terminal, once, that every worker is up and the first look is over."""

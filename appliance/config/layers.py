@@ -31,7 +31,7 @@ ALTERNATIVES = (
 )
 """Pairs that say the same thing. The higher layer wins; both in one layer is a problem."""
 
-NOT_BUILT = re.compile(r"AVAP_(VM_\w+|OUTBOUND_ALLOW|SQL_URL)")
+NOT_BUILT = re.compile(r"AVAP_(VM_SIGNATURES|OUTBOUND_ALLOW|SQL_URL)")
 NEVER_READ = ("AVAP_INTERNAL_KEY", "NODE_ENV", "UV_THREADPOOL_SIZE", "DATABASE_POOL_SIZE")
 SERVICE_LINK = re.compile(r"AVAP\w*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 SERVICE_LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")

@@ -208,6 +208,32 @@ class HttpSettings(Section):
     )
 
 
+class VmSettings(Section):
+    """How scripts are run in each HTTP worker."""
+
+    threads: Integer = Field(
+        default_factory=default_workers,
+        ge=1,
+        le=WORKERS_MAX,
+        **_about(
+            "Threads of an HTTP worker that run scripts; by default one fewer than the cores allowed.",
+            f"1 to {WORKERS_MAX}",
+        ),
+    )
+    timeout_ms: Integer = Field(
+        800,
+        ge=1,
+        le=60_000,
+        **_about("Longest run of a script; then the answer is 504.", "1 to 60000 milliseconds"),
+    )
+    memory_mb: Integer = Field(
+        16,
+        ge=1,
+        le=1024,
+        **_about("Memory of one script's run, in MiB.", "1 to 1024"),
+    )
+
+
 class MetricsSettings(Section):
     """The Prometheus endpoint."""
 
@@ -390,6 +416,7 @@ class Settings(BaseModel):
     )
     grpc: GrpcSettings = Field(default_factory=GrpcSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    vm: VmSettings = Field(default_factory=VmSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     catalog: CatalogSettings = Field(default_factory=CatalogSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)

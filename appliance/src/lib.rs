@@ -13,6 +13,7 @@ pub mod http;
 mod load;
 mod null_server;
 pub mod plane;
+pub mod scripts;
 pub mod worker;
 
 #[global_allocator]

@@ -173,6 +173,45 @@ impl HttpStatus {
     }
 }
 
+/// How a script ended, as in `avap_script_runs_total{outcome}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum ScriptEnd {
+    /// It answered.
+    Ok,
+    /// It has a mistake, or raised.
+    Failed,
+    /// It used up its fuel.
+    Fuel,
+    /// It took too long.
+    Deadline,
+    /// It wanted too much memory.
+    Memory,
+    /// Its answer became too large.
+    Output,
+    /// It was ended for the worker's sake.
+    Cancelled,
+    /// A fault of the appliance.
+    Internal,
+    /// It was not begun, or not gone on with: it would not have been done in time.
+    Refused,
+}
+
+impl ScriptEnd {
+    /// Labels in the order of their numbers; those of limits are the codes of answers.
+    pub const LABELS: [&'static str; 9] = [
+        "ok",
+        "failed",
+        "fuel_exhausted",
+        "deadline_exceeded",
+        "memory_exceeded",
+        "output_exceeded",
+        "cancelled",
+        "internal",
+        "refused",
+    ];
+}
+
 /// Upper bounds of the latency buckets in nanoseconds, 10 µs to 10 s; one more bucket lies above.
 pub const LATENCY_BOUNDS_NS: [u64; 19] = [
     10_000,
@@ -239,6 +278,7 @@ pub(crate) struct Counters {
     pub(crate) latency: [Histogram; Method::LABELS.len()],
     pub(crate) http_requests: [[AtomicU64; HttpStatus::LABELS.len()]; Route::LABELS.len()],
     pub(crate) http_latency: [Histogram; Route::LABELS.len()],
+    pub(crate) scripts: [AtomicU64; ScriptEnd::LABELS.len()],
 }
 
 /// Words of [`Counters`]: the shape of a base.
@@ -280,6 +320,7 @@ impl Counters {
             latency,
             http_requests,
             http_latency,
+            scripts,
         } = self;
         [
             connections_total,
@@ -296,6 +337,7 @@ impl Counters {
         .chain(latency.iter().flat_map(Histogram::words))
         .chain(http_requests.iter().flatten())
         .chain(http_latency.iter().flat_map(Histogram::words))
+        .chain(scripts)
     }
 }
 

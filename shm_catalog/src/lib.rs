@@ -33,9 +33,9 @@ mod tests;
 pub mod verify;
 
 pub use announcement::Announcement;
-pub use command::Command;
 pub use builder::{BuildError, BuildReport, Builder, BuilderOptions, Row};
-pub use counters::{HttpStatus, Method, Route, Status};
+pub use command::Command;
+pub use counters::{HttpStatus, Method, Route, ScriptEnd, Status};
 pub use ids::{Digest, Generation, SegmentId, WireForm};
 pub use segment::{OpenError, Segment, SegmentView};
 pub use slots::WorkerSlot;

@@ -7,7 +7,8 @@ use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::counters::{
-    COUNTER_WORDS, Counters, HttpStatus, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, Method, Route, Status,
+    COUNTER_WORDS, Counters, HttpStatus, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, Method, Route,
+    ScriptEnd, Status,
 };
 use crate::slots::{Page, SlotPages};
 
@@ -47,6 +48,11 @@ enum Place {
     Table {
         first: usize,
         rows: &'static [&'static str],
+        columns: &'static [&'static str],
+    },
+    /// `[column]`, by the values of one label.
+    Row {
+        first: usize,
         columns: &'static [&'static str],
     },
     /// A histogram for each value of a label.
@@ -122,6 +128,30 @@ pub const METRICS: &[Metric] = &[
             first: word(offset_of!(Counters, http_latency)),
             rows: &Route::LABELS,
         },
+    },
+    Metric {
+        family: "avap_script_runs_total",
+        kind: Kind::Counter,
+        help: "Scripts that were to be run, by how that ended",
+        labels: &["outcome"],
+        place: Place::Row {
+            first: word(offset_of!(Counters, scripts)),
+            columns: &ScriptEnd::LABELS,
+        },
+    },
+    Metric {
+        family: "avap_scripts_running",
+        kind: Kind::Gauge,
+        help: "Scripts under way that did not end in their first slice",
+        labels: &[],
+        place: Place::LiveSum(|page| &page.scripts),
+    },
+    Metric {
+        family: "avap_scripts_waiting",
+        kind: Kind::Gauge,
+        help: "Scripts under way that wait for a VM thread",
+        labels: &[],
+        place: Place::LiveSum(|page| &page.scripts_waiting),
     },
     Metric {
         family: "avap_connections",
@@ -262,6 +292,11 @@ fn sample_metric(
                 for (column, word) in columns.iter().zip(words) {
                     samples.push(Sample::new(family, &[row, column], *word as f64));
                 }
+            }
+        }
+        Place::Row { first, columns } => {
+            for (column, word) in columns.iter().zip(&totals[first..]) {
+                samples.push(Sample::new(family, &[column], *word as f64));
             }
         }
         Place::Histograms { first, rows } => {

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
 use crate::counters::{
-    COUNTER_WORDS, Counters, HttpStatus, Method, Route, Status, add, nanoseconds,
+    COUNTER_WORDS, Counters, HttpStatus, Method, Route, ScriptEnd, Status, add, nanoseconds,
 };
 use crate::ids::Generation;
 use crate::mapping::{PAGE, Shared, allocate, check_length, open_read, open_write};
@@ -86,8 +86,9 @@ impl State {
 }
 
 /// ```text
-///    0  pid, role, state, acked generation, heartbeat_ns, connections, swap_ns, (spare)
-///   64  counters
+///    0  pid, role, state, acked generation, heartbeat_ns, connections, swap_ns, scripts under way
+///   64  scripts waiting, (spare)
+///  128  counters
 /// ```
 #[derive(Debug)]
 #[repr(C)]
@@ -99,11 +100,13 @@ pub(crate) struct Page {
     pub(crate) heartbeat_ns: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) swap_ns: AtomicU64,
-    spare: AtomicU64,
+    pub(crate) scripts: AtomicU64,
+    pub(crate) scripts_waiting: AtomicU64,
+    spare: [AtomicU64; 7],
     pub(crate) counters: Counters,
 }
 
-const _: () = assert!(std::mem::offset_of!(Page, counters) == 64);
+const _: () = assert!(std::mem::offset_of!(Page, counters) == 128);
 const _: () = assert!(Shared::<Page>::BYTES == PAGE_BYTES);
 
 /// ```text
@@ -234,6 +237,19 @@ impl WorkerSlot {
     /// A connection was closed because its peer was too slow.
     pub fn count_timeout(&self) {
         add(&self.page.counters.timeouts_total, 1);
+    }
+
+    /// A script ended.
+    pub fn count_script(&self, end: ScriptEnd) {
+        add(&self.page.counters.scripts[end as usize], 1);
+    }
+
+    /// Scripts that did not end in their first slice, and how many of them wait for a thread.
+    pub fn set_scripts(&self, under_way: usize, waiting: usize) {
+        let page = &*self.page;
+        page.scripts.store(under_way as u64, Ordering::Relaxed);
+        page.scripts_waiting
+            .store(waiting as u64, Ordering::Relaxed);
     }
 
     /// A gRPC call ended, `elapsed` after its headers were read.
@@ -444,8 +460,12 @@ fn clear(page: &Page) {
         &page.heartbeat_ns,
         &page.connections,
         &page.swap_ns,
-        &page.spare,
-    ] {
+        &page.scripts,
+        &page.scripts_waiting,
+    ]
+    .into_iter()
+    .chain(&page.spare)
+    {
         word.store(0, Ordering::Relaxed);
     }
     for word in page.counters.words() {

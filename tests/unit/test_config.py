@@ -75,6 +75,9 @@ def test_every_setting_can_be_set_by_its_derived_environment_name(tmp_path: Path
         "http.workers": "4",
         "http.auth": "on",
         "http.cors_origins": "https://example.org, http://localhost:3000",
+        "vm.threads": "2",
+        "vm.timeout_ms": "500",
+        "vm.memory_mb": "8",
         "metrics.port": "2",
         "catalog.dir": "/c",
         "catalog.refresh_s": "7",
@@ -168,7 +171,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 
 def test_names_of_the_predecessor_and_of_parts_not_built_are_ignored_with_a_warning() -> None:
     names = (
-        "AVAP_VM_THREADS",
+        "AVAP_VM_SIGNATURES",
         "AVAP_OUTBOUND_ALLOW",
         "AVAP_SQL_URL",
         "AVAP_INTERNAL_KEY",
@@ -182,7 +185,7 @@ def test_names_of_the_predecessor_and_of_parts_not_built_are_ignored_with_a_warn
 
 
 def test_the_same_names_in_the_file_are_errors(tmp_path: Path) -> None:
-    assert len(problems(toml="[vm]\nthreads = 2\n", folder=tmp_path)) == 1
+    assert len(problems(toml="[vm]\nsignatures = 'all'\n", folder=tmp_path)) == 1
 
 
 def test_variables_that_kubernetes_sets_for_services_do_no_harm() -> None:

@@ -1,6 +1,6 @@
 //! One connection: hyper's requests one after the other, orders from the worker in between.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
@@ -12,7 +12,7 @@ use http::StatusCode;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use shm_catalog::{HttpStatus, Route};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::plane::connections::{Handle, Order};
@@ -30,9 +30,15 @@ pub struct Link {
     pub pace: Rc<Pace>,
     handle: Rc<Handle>,
     requests: Cell<u64>,
+    last_words: RefCell<Option<Vec<u8>>>,
 }
 
 impl Link {
+    /// Has the connection end with these bytes, past hyper.
+    pub fn end_with(&self, words: Vec<u8>) {
+        self.last_words.replace(Some(words));
+    }
+
     /// Counts a request. Whether the connection ends with it.
     pub fn is_last_request(&self) -> bool {
         self.requests.set(self.requests.get() + 1);
@@ -51,6 +57,7 @@ pub fn serve(server: &Rc<Server>, stream: TcpStream) {
         pace,
         handle,
         requests: Cell::new(0),
+        last_words: RefCell::new(None),
     });
     tokio::task::spawn_local(async move {
         let outcome = panics::caught(run(Rc::clone(&link), stream)).await;
@@ -67,7 +74,7 @@ pub fn serve(server: &Rc<Server>, stream: TcpStream) {
 async fn run(link: Rc<Link>, stream: TcpStream) {
     let socket = Socket::new(stream, Rc::clone(&link.pace));
     match converse(&link, socket.clone()).await {
-        Ok(()) => linger(&link, socket).await,
+        Ok(words) => linger(&link, socket, words).await,
         Err(Lost::Failed) => {}
         Err(Lost::Aborted) => {
             // A failure leaves the kernel its own way of closing.
@@ -85,7 +92,8 @@ enum Lost {
     Aborted,
 }
 
-async fn converse(link: &Rc<Link>, socket: Socket) -> Result<(), Lost> {
+/// Gives the bytes that are to be sent before the end, if there are any.
+async fn converse(link: &Rc<Link>, socket: Socket) -> Result<Vec<u8>, Lost> {
     let shared = Rc::clone(link);
     let service = service_fn(move |request| exchange::answer(Rc::clone(&shared), request));
     let mut connection = pin!(
@@ -104,9 +112,13 @@ async fn converse(link: &Rc<Link>, socket: Socket) -> Result<(), Lost> {
             Order::Serve | Order::Drain => {}
             Order::Abort => return Poll::Ready(Err(Lost::Aborted)),
         }
-        connection.as_mut().poll(context).map(|ended| match ended {
-            Ok(()) => Ok(()),
-            Err(error) => refused(link, &error),
+        let progress = connection.as_mut().poll(context);
+        if let Some(words) = link.last_words.take() {
+            return Poll::Ready(Ok(words));
+        }
+        progress.map(|ended| match ended {
+            Ok(()) => Ok(Vec::new()),
+            Err(error) => refused(link, &error).map(|()| Vec::new()),
         })
     })
     .await
@@ -131,8 +143,9 @@ fn refused(link: &Link, error: &hyper::Error) -> Result<(), Lost> {
 
 /// Closes in good order. To close a socket that has unread input is to reset it, and what is on its way to the peer may
 /// be lost: a client that still sends the body of a refused request would never see why.
-async fn linger(link: &Link, mut socket: Socket) {
+async fn linger(link: &Link, mut socket: Socket, words: Vec<u8>) {
     let farewell = async {
+        socket.write_all(&words).await?;
         poll_fn(|context| Pin::new(&mut socket).poll_shutdown(context)).await?;
         let mut discarded = vec![0; 16 * 1024];
         for _ in 0..LINGER_READS_MAX {

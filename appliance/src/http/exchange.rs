@@ -1,6 +1,7 @@
 //! One request: from its headers to its answer.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -14,18 +15,23 @@ use super::connection::Link;
 use super::problem::Problem;
 use super::reply::{Answer, Reply};
 use super::route::Target;
-use super::{commands, cors, exposition, head};
+use super::{body, check, commands, compile, cors, execute, exposition, head};
 
 /// Answers a request.
-#[expect(clippy::unused_async, reason = "hyper's services are futures")]
 pub async fn answer(link: Rc<Link>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let started = Instant::now();
+    let arrived = Instant::now();
     link.pace.request_began();
     let server = &link.server;
-    let (parts, _body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     let target = Target::of(parts.uri.path());
     let route = target.as_ref().map_or(Route::Other, Target::route);
-    let mut reply = reply(&link, &parts, target.as_ref()).unwrap_or_else(Reply::from);
+    let mut reply = match reply(&link, &parts, target.as_ref()) {
+        Ok(Next::Reply(reply)) => reply,
+        Ok(Next::Read(target)) => read_and_reply(&link, &parts, target, body, arrived)
+            .await
+            .unwrap_or_else(Reply::from),
+        Err(problem) => problem.into(),
+    };
     reply.closes |= link.is_last_request();
     let status = reply.status;
     let request_id = head::request_id(&parts.headers)
@@ -37,12 +43,29 @@ pub async fn answer(link: Rc<Link>, request: Request<Incoming>) -> Result<Answer
     server.observer.request_ended(
         route,
         HttpStatus::from_code(status.as_u16()),
-        started.elapsed(),
+        arrived.elapsed(),
     );
+    if status.is_informational() {
+        // hyper sends no such status as a final one, and after it no client knows what comes next.
+        link.end_with(last_words(&answer));
+        return pending().await;
+    }
     Ok(answer)
 }
 
-fn reply(link: &Link, parts: &Parts, target: Option<&Target<'_>>) -> Result<Reply, Problem> {
+/// What a request needs after its headers.
+enum Next<'t> {
+    /// Nothing.
+    Reply(Reply),
+    /// Its body.
+    Read(&'t Target<'t>),
+}
+
+fn reply<'t>(
+    link: &Link,
+    parts: &Parts,
+    target: Option<&'t Target<'t>>,
+) -> Result<Next<'t>, Problem> {
     head::check_framing(parts.version, &parts.headers)?;
     let server = &link.server;
     let Some(target) = target else {
@@ -52,10 +75,10 @@ fn reply(link: &Link, parts: &Parts, target: Option<&Target<'_>>) -> Result<Repl
     if parts.method == Method::OPTIONS
         && let Some(reply) = cors::preflight(&server.cors_origins, &parts.headers, target.allowed())
     {
-        return Ok(reply);
+        return Ok(Next::Reply(reply));
     }
     if !target.takes(&parts.method) {
-        return Ok(Reply::method_not_allowed(target.allowed()));
+        return Ok(Next::Reply(Reply::method_not_allowed(target.allowed())));
     }
     if target.needs_key() {
         server.authorize(&parts.headers)?;
@@ -63,15 +86,64 @@ fn reply(link: &Link, parts: &Parts, target: Option<&Target<'_>>) -> Result<Repl
     let version = server.current();
     let version = version.as_deref();
     let query = parts.uri.query().unwrap_or_default();
-    match target {
-        Target::Home => Ok(Reply::moved("/health")),
-        Target::Health => Ok(health()),
-        Target::Ready => Ok(server.ready()),
-        Target::Metrics => Ok(exposition::metrics(&server.slots)),
-        Target::OpenApi => Ok(openapi()),
-        Target::Commands => commands::list(version, query, &parts.headers),
-        Target::Command(name) => commands::one(version, name.as_deref(), &parts.headers),
+    let reply = match target {
+        Target::Home => Reply::moved("/health"),
+        Target::Health => health(),
+        Target::Ready => server.ready(),
+        Target::Metrics => exposition::metrics(&server.slots),
+        Target::OpenApi => openapi(),
+        Target::Commands => commands::list(version, query, &parts.headers)?,
+        Target::Command(name) => commands::one(version, name.as_deref(), &parts.headers)?,
+        Target::Execute | Target::Compile | Target::Check => return Ok(Next::Read(target)),
+    };
+    Ok(Next::Reply(reply))
+}
+
+async fn read_and_reply(
+    link: &Link,
+    parts: &Parts,
+    target: &Target<'_>,
+    body: Incoming,
+    arrived: Instant,
+) -> Result<Reply, Problem> {
+    let server = &link.server;
+    let body = body::collect(&server.held, &parts.headers, body, arrived).await?;
+    if *target == Target::Compile {
+        return compile::answer(&server.runner, body.bytes.clone()).await;
     }
+    let version = server.current();
+    if *target == Target::Check {
+        return check::answer(&server.runner, version.as_deref(), body.bytes.clone()).await;
+    }
+    let request = execute::Request {
+        headers: &parts.headers,
+        query: parts.uri.query().unwrap_or_default(),
+        body: body.bytes.clone(),
+        // A script's time begins when it is there, however slowly it came.
+        arrived: Instant::now(),
+    };
+    execute::answer(
+        &server.runner,
+        &*server.observer,
+        version.as_deref(),
+        request,
+    )
+    .await
+}
+
+/// The bytes of an answer without a body.
+fn last_words(answer: &Answer) -> Vec<u8> {
+    let status = answer.status();
+    let reason = status.canonical_reason().unwrap_or("Informational");
+    let mut words = format!("HTTP/1.1 {} {reason}\r\n", status.as_str()).into_bytes();
+    for (name, value) in answer.headers() {
+        words.extend_from_slice(name.as_str().as_bytes());
+        words.extend_from_slice(b": ");
+        words.extend_from_slice(value.as_bytes());
+        words.extend_from_slice(b"\r\n");
+    }
+    words.extend_from_slice(b"connection: close\r\n\r\n");
+    words
 }
 
 /// That the process lives; whether it can serve is `/ready`'s to say.

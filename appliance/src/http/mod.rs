@@ -8,13 +8,18 @@
 //! Absences that hold here: no Python, no file, no outbound socket, no lock shared with another process. Nothing is
 //! answered with HTML.
 
+mod body;
+mod check;
 mod commands;
+mod compile;
 mod connection;
 mod cors;
 mod exchange;
+mod execute;
 mod exposition;
 mod head;
 pub mod limits;
+mod members;
 pub mod observer;
 mod pace;
 mod problem;

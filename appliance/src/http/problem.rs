@@ -83,6 +83,24 @@ pub fn no_catalogue() -> Problem {
     )
 }
 
+/// The predecessor's words. Told at once, with the time after which to try again.
+pub fn overloaded() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "overloaded",
+        "Server Overloaded: Try again in miliseconds",
+    )
+}
+
+/// A panic was caught: the log has it.
+pub fn internal() -> Problem {
+    Problem::new(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "internal",
+        "Internal fault: the log of the appliance has it",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

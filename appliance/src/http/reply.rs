@@ -6,7 +6,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use bytes::Bytes;
 use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName,
-    LOCATION, REFERRER_POLICY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    LOCATION, REFERRER_POLICY, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
@@ -121,7 +122,10 @@ impl Reply {
 
 impl From<Problem> for Reply {
     fn from(problem: Problem) -> Self {
+        let retry = (problem.status == StatusCode::SERVICE_UNAVAILABLE)
+            .then_some((RETRY_AFTER, HeaderValue::from_static("1")));
         Self {
+            extra: retry,
             closes: problem.closes,
             ..Self::json(problem.status, problem.json())
         }

@@ -14,6 +14,9 @@ pub enum Target<'a> {
     Ready,
     Metrics,
     OpenApi,
+    Execute,
+    Compile,
+    Check,
     Commands,
     /// One command; `None` when the name is no UTF-8.
     Command(Option<Cow<'a, str>>),
@@ -28,6 +31,9 @@ impl<'a> Target<'a> {
             "/ready" => Self::Ready,
             "/metrics" | "/api/v1/metrics" => Self::Metrics,
             "/api/v1/openapi.json" => Self::OpenApi,
+            "/api/v1/execute" => Self::Execute,
+            "/api/v1/compile" => Self::Compile,
+            "/api/v1/check" => Self::Check,
             "/api/v1/commands" => Self::Commands,
             _ => {
                 let name = path.strip_prefix("/api/v1/commands/")?;
@@ -46,20 +52,34 @@ impl<'a> Target<'a> {
             Self::Ready => Route::Ready,
             Self::Metrics => Route::Metrics,
             Self::OpenApi => Route::OpenApi,
+            Self::Execute => Route::Execute,
+            Self::Compile => Route::Compile,
+            Self::Check => Route::Check,
             Self::Commands => Route::Commands,
             Self::Command(_) => Route::Command,
         }
     }
 
-    /// Value of `Allow`.
-    #[expect(clippy::unused_self, reason = "targets that take a body differ")]
-    pub const fn allowed(&self) -> &'static str {
-        "GET, HEAD"
+    /// Whether a request has a body that is read.
+    pub const fn takes_body(&self) -> bool {
+        matches!(self, Self::Execute | Self::Compile | Self::Check)
     }
 
-    #[expect(clippy::unused_self, reason = "targets that take a body differ")]
+    /// Value of `Allow`.
+    pub const fn allowed(&self) -> &'static str {
+        if self.takes_body() {
+            "POST"
+        } else {
+            "GET, HEAD"
+        }
+    }
+
     pub fn takes(&self, method: &Method) -> bool {
-        matches!(*method, Method::GET | Method::HEAD)
+        match *method {
+            Method::POST => self.takes_body(),
+            Method::GET | Method::HEAD => !self.takes_body(),
+            _ => false,
+        }
     }
 
     /// Whether a key is asked for where keys are. Probes have none.

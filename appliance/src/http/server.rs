@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -15,7 +16,9 @@ use crate::plane::Plane;
 use crate::plane::auth::Keys;
 use crate::plane::connections::{ConnectionId, Connections, Order};
 use crate::plane::version::Version;
+use crate::scripts::runner::{self, Runner};
 
+use super::body::Held;
 use super::connection;
 use super::head;
 use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
@@ -32,6 +35,8 @@ pub struct Options {
     pub needs_key: bool,
     /// Origins of pages that may call.
     pub cors_origins: Vec<String>,
+    /// How scripts are run.
+    pub scripts: runner::Options,
 }
 
 /// The data plane of one worker.
@@ -44,6 +49,8 @@ pub struct Server {
     pub(super) protocol: Builder,
     pub(super) slots: SlotPages,
     pub(super) request_ids: RequestIds,
+    pub(super) runner: Runner,
+    pub(super) held: Held,
     pub(super) cors_origins: Vec<String>,
     needs_key: bool,
     keys: RefCell<Keys>,
@@ -54,21 +61,31 @@ pub struct Server {
 
 impl Server {
     /// With these keys, and nothing to serve yet. `slots` are the pages of all workers.
-    pub fn new(options: Options, keys: Keys, slots: SlotPages, observer: Rc<dyn Observer>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn new(
+        options: Options,
+        keys: Keys,
+        slots: SlotPages,
+        observer: Rc<dyn Observer>,
+    ) -> io::Result<Self> {
+        Ok(Self {
             connections: Connections::default(),
             observer,
             paces: RefCell::default(),
             protocol: protocol(),
             slots,
             request_ids: RequestIds::new(),
+            runner: Runner::start(&options.scripts)?,
+            held: Held::default(),
             cors_origins: options.cors_origins,
             needs_key: options.needs_key,
             keys: RefCell::new(keys),
             version: RefCell::new(None),
             version_header: RefCell::new(NO_VERSION),
             draining: Cell::new(false),
-        }
+        })
     }
 
     /// What is served now.
@@ -149,6 +166,8 @@ impl Plane for Server {
     }
 
     fn sweep(&self, now: Instant) {
+        let (under_way, waiting) = self.runner.load();
+        self.observer.scripts_under_way(under_way, waiting);
         for (id, pace) in &*self.paces.borrow() {
             match pace.judge(now) {
                 Verdict::Fine => {}
@@ -162,7 +181,12 @@ impl Plane for Server {
     }
 
     fn describe(&self) -> Map<String, Value> {
-        Map::from_iter([("needs_key".to_owned(), self.needs_key.into())])
+        let (under_way, waiting) = self.runner.load();
+        Map::from_iter([
+            ("needs_key".to_owned(), self.needs_key.into()),
+            ("scripts".to_owned(), under_way.into()),
+            ("scripts_waiting".to_owned(), waiting.into()),
+        ])
     }
 }
 

@@ -28,6 +28,15 @@ fn last_text(payload: &(dyn Any + Send)) -> String {
         })
 }
 
+/// Runs `work` to its end or to its panic, whose text is the error. What it worked on may be half done: the caller
+/// drops it.
+///
+/// # Errors
+/// Text and place of the panic.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(work)).map_err(|payload| last_text(&*payload))
+}
+
 /// Runs `future` to its end or to its first panic, whose text is the error. What the future owns is
 /// dropped in here: after a panic inside a library, its destructors may panic as well.
 pub async fn caught<F: Future>(future: F) -> Result<F::Output, String> {

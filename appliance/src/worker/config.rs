@@ -79,6 +79,14 @@ pub struct HttpConfig {
     pub needs_key: bool,
     /// Origins of pages that may call.
     pub cors_origins: Vec<String>,
+    /// Threads that run scripts.
+    pub vm_threads: usize,
+    /// Their cores, in turn; none: where the kernel likes.
+    pub vm_cores: Vec<usize>,
+    /// Bytes of memory of one execution.
+    pub vm_memory_bytes: usize,
+    /// From a script's arrival to its answer.
+    pub vm_timeout_ms: u64,
 }
 
 impl Config {

@@ -22,6 +22,7 @@ use crate::grpc::service::Service;
 use crate::plane::Plane;
 use crate::plane::auth::Keys;
 use crate::plane::panics;
+use crate::scripts::runner;
 use crate::{grpc, http};
 
 use super::catalog::Catalog;
@@ -456,13 +457,15 @@ fn open_plane(
     let options = http::server::Options {
         needs_key: http.needs_key,
         cors_origins: http.cors_origins.clone(),
+        scripts: runner::Options {
+            threads: http.vm_threads.max(1),
+            cores: http.vm_cores.clone(),
+            memory_bytes: http.vm_memory_bytes,
+            timeout: Duration::from_millis(http.vm_timeout_ms),
+        },
     };
-    Ok(Rc::new(http::server::Server::new(
-        options,
-        keys,
-        slots,
-        Rc::clone(report) as Rc<_>,
-    )))
+    let server = http::server::Server::new(options, keys, slots, Rc::clone(report) as Rc<_>);
+    Ok(Rc::new(server.map_err(system("VM threads"))?))
 }
 
 async fn next_order(mut orders: Orders) -> (Orders, io::Result<Option<Order>>) {

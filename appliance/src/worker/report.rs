@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::json;
-use shm_catalog::{HttpStatus, Method, Route, Status, WorkerSlot};
+use shm_catalog::{HttpStatus, Method, Route, ScriptEnd, Status, WorkerSlot};
 
 use crate::grpc::observer::Observer as GrpcObserver;
 use crate::grpc::service::Call;
@@ -78,6 +78,14 @@ impl HttpObserver for Report {
 
     fn connection_closed(&self) {
         self.worker.connection_closed();
+    }
+
+    fn script_ended(&self, end: ScriptEnd) {
+        self.worker.count_script(end);
+    }
+
+    fn scripts_under_way(&self, under_way: usize, waiting: usize) {
+        self.worker.set_scripts(under_way, waiting);
     }
 
     fn connection_timed_out(&self) {

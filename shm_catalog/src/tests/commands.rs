@@ -56,7 +56,13 @@ fn commands_follow_a_name_whether_it_is_there_or_not() {
 #[test]
 fn bytes_that_are_no_record_give_no_command() {
     for wire in [WireForm::Standard, WireForm::Lite] {
-        for bytes in [&b""[..], b"\x0a", b"\x0a\xff", b"\x0a\x02\xff\xff", b"\x0a\x05ab"] {
+        for bytes in [
+            &b""[..],
+            b"\x0a",
+            b"\x0a\xff",
+            b"\x0a\x02\xff\xff",
+            b"\x0a\x05ab",
+        ] {
             assert_eq!(Command::read(bytes, wire), None);
         }
     }

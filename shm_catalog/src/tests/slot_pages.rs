@@ -241,7 +241,7 @@ fn folding_a_dead_worker_changes_no_counter_and_empties_its_page() {
 fn every_counter_word_of_a_page_is_in_the_totals() {
     let (file, slots) = pages(1);
     let mut bytes = vec![0u8; segment_bytes(1) as usize];
-    let counters = PAGE_BYTES as usize + 64;
+    let counters = PAGE_BYTES as usize + 128;
     for (word, place) in bytes[counters..counters + COUNTER_WORDS * 8]
         .chunks_exact_mut(8)
         .enumerate()
