@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use vm::execution::{Execution, Inputs, compile};
+use vm::execution::{Execution, Inputs, Variables, compile};
 use vm::program::{Catalog, Definition, Program};
 
 struct Commands(HashMap<String, Arc<Definition>>);
@@ -117,7 +117,7 @@ fn measure(program: &Arc<Program>, variables: &str) -> (f64, u64) {
     let mut fuel = 0;
     let mut run = || {
         let inputs = Inputs {
-            variables: Some(variables),
+            variables: Variables::Json(variables),
             ..Inputs::default()
         };
         let answer = Execution::new(Arc::clone(program), &inputs)

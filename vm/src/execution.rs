@@ -13,17 +13,17 @@ use self_cell::self_cell;
 
 use crate::bytecode::Code;
 use crate::compile::Problem;
-use crate::json;
 use crate::limits::{FUEL_MAX, Limit, MEMORY_BYTES, OUTPUT_BYTES_MAX};
 use crate::program::{Catalog, Program};
 use crate::run::arena::Arena;
 use crate::run::budget::Budget;
-use crate::run::builtins::Args;
+use crate::run::builtins::{self, Args};
 use crate::run::context::{Context, TextBuilder};
 use crate::run::dict::Dict;
 use crate::run::exception::Exception;
 use crate::run::fault::{Class, Fault};
 use crate::run::host::{Fixed, Host};
+use crate::run::json::{self, Layout};
 use crate::run::kind::Type;
 use crate::run::machine::{Machine, Slice};
 use crate::run::object::Object;
@@ -78,25 +78,32 @@ impl Failure {
     /// The JSON body.
     #[must_use]
     pub fn body(&self) -> String {
+        // Its own small arena: the execution's may be full.
+        let arena = Arena::new(OUTPUT_BYTES_MAX);
+        let mut context = Context::new(&arena, granted(FUEL_MAX), 0, 0);
         let mut out = TextBuilder::with_limit(OUTPUT_BYTES_MAX);
-        let written = (|| -> Result<(), Fault<'_>> {
-            out.push_str("{\"success\": false, \"error\": ")?;
-            json::write_string(&mut out, &self.error)?;
-            out.push_str(", \"code\": ")?;
-            json::write_string(&mut out, self.code)?;
-            if let Some(Position { line, column }) = self.position {
-                out.push_str(&format!(", \"line\": {line}, \"column\": {column}"))?;
-            }
-            if let Some(command) = &self.command {
-                out.push_str(", \"command\": ")?;
-                json::write_string(&mut out, command)?;
-            }
-            Ok(out.push_str("}")?)
-        })();
-        match written {
+        match self.write(&mut context, &mut out) {
             Ok(()) => out.into_string(),
-            Err(_) => "{\"success\": false, \"error\": \"Script Output Limit Exceeded\", \"code\": \"output_exceeded\"}".into(),
+            Err(_) => {
+                "{\"success\": false, \"error\": \"Script Output Limit Exceeded\", \"code\": \"output_exceeded\"}".into()
+            }
         }
+    }
+
+    fn write<'a>(&self, context: &mut Context<'a>, out: &mut TextBuilder) -> Result<(), Fault<'a>> {
+        let layout = &Layout::answer();
+        out.push_str("{\"success\": false, \"error\": ")?;
+        json::write_text(context, out, &self.error, layout)?;
+        out.push_str(", \"code\": ")?;
+        json::write_text(context, out, self.code, layout)?;
+        if let Some(Position { line, column }) = self.position {
+            out.push_str(&format!(", \"line\": {line}, \"column\": {column}"))?;
+        }
+        if let Some(command) = &self.command {
+            out.push_str(", \"command\": ")?;
+            json::write_text(context, out, command, layout)?;
+        }
+        Ok(out.push_str("}")?)
     }
 }
 
@@ -105,8 +112,6 @@ impl Failure {
 pub struct Request {
     /// The script.
     pub script: String,
-    /// Where `variables` stands in the body; an object.
-    pub variables: Option<std::ops::Range<usize>>,
 }
 
 impl Request {
@@ -117,9 +122,9 @@ impl Request {
         };
         let arena = Arena::new(body.len().saturating_mul(64).saturating_add(1 << 16));
         let mut context = Context::new(&arena, granted(FUEL_MAX), 0, 0);
-        let members = match json::members(&mut context, text) {
-            Ok(Some(members)) => members,
-            Ok(None) => {
+        let object = match builtins::read_json(&mut context, text) {
+            Ok(Value::Dict(object)) => object,
+            Ok(_) => {
                 return Err(Failure::request(
                     "bad_request",
                     "the body must be a JSON object",
@@ -133,27 +138,15 @@ impl Request {
             }
             Err(_) => return Err(Failure::request("bad_json", "the body is too large")),
         };
-        let mut script = Value::None;
-        let mut variables = None;
-        for (key, value, range) in members {
-            match key {
-                "script" => script = value,
-                "variables" => match value {
-                    Value::Dict(_) => variables = Some(range),
-                    _ => {
-                        return Err(Failure::request(
-                            "bad_request",
-                            "variables must be an object",
-                        ));
-                    }
-                },
-                _ => {}
-            }
+        if !matches!(object.get_str("variables"), None | Some(Value::Dict(_))) {
+            return Err(Failure::request(
+                "bad_request",
+                "variables must be an object",
+            ));
         }
-        match script {
+        match object.get_str("script").unwrap_or(Value::None) {
             Value::Str(script) if !script.as_str().is_empty() => Ok(Self {
                 script: script.as_str().to_owned(),
-                variables,
             }),
             Value::Str(_) | Value::None => {
                 Err(Failure::request("empty_script", "Script cannot be empty"))
@@ -202,13 +195,25 @@ fn position(script: &str, offset: u32) -> Position {
 /// A parameter list of a URL query or form: each distinct name with its values, in order.
 pub type Parameters = [(String, Vec<Vec<u8>>)];
 
+/// The variables at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Variables<'i> {
+    /// None.
+    #[default]
+    Empty,
+    /// The `variables` member of the body, which is a JSON object.
+    OfBody,
+    /// This JSON object.
+    Json(&'i str),
+}
+
 /// What an execution is given.
 #[derive(Clone, Copy, Debug)]
 pub struct Inputs<'i> {
     /// The raw body, which `addParam` reads.
     pub body: &'i [u8],
-    /// The `variables` object in JSON; nothing: none.
-    pub variables: Option<&'i str>,
+    /// Where the variables at the start come from.
+    pub variables: Variables<'i>,
     /// The URL's query.
     pub query: &'i Parameters,
     /// The form's fields.
@@ -229,7 +234,7 @@ impl Default for Inputs<'_> {
     fn default() -> Self {
         Self {
             body: b"",
-            variables: None,
+            variables: Variables::Empty,
             query: &[],
             form: &[],
             now_us: 0,
@@ -367,13 +372,7 @@ fn machine<'a>(
     let mut context = context;
     let mut prepare = || -> Result<Machine<'a>, Fault<'a>> {
         let arena = context.arena();
-        let variables: &'a Dict<'a> = match inputs.variables {
-            Some(text) => match json::read(&mut context, text)? {
-                Value::Dict(dict) => dict,
-                _ => return Err(context.raise(Class::TypeError, "variables must be an object")),
-            },
-            None => context.dict()?,
-        };
+        let variables: &'a Dict<'a> = variables(&mut context, inputs)?;
         let query = parameters(&mut context, inputs.query)?;
         let form = parameters(&mut context, inputs.form)?;
         let body = arena.alloc(Bytes(arena.alloc_slice(inputs.body)?))?;
@@ -423,6 +422,28 @@ fn machine<'a>(
         Fault::Limit(limit) => Failure::of_limit(limit),
         Fault::Internal(what) => Failure::request("internal", what),
     })
+}
+
+fn variables<'a>(
+    context: &mut Context<'a>,
+    inputs: &Inputs<'_>,
+) -> Result<&'a Dict<'a>, Fault<'a>> {
+    let found = match inputs.variables {
+        Variables::Empty => None,
+        Variables::Json(text) => Some(builtins::read_json(context, text)?),
+        Variables::OfBody => match std::str::from_utf8(inputs.body) {
+            Ok(text) => match builtins::read_json(context, text)? {
+                Value::Dict(body) => body.get_str("variables"),
+                _ => None,
+            },
+            Err(_) => return Err(context.raise(Class::ValueError, "the body is not UTF-8")),
+        },
+    };
+    match found {
+        None => context.dict(),
+        Some(Value::Dict(dict)) => Ok(dict),
+        Some(_) => Err(context.raise(Class::TypeError, "variables must be an object")),
+    }
 }
 
 fn parameters<'a>(
@@ -533,10 +554,10 @@ fn status_of(machine: &mut Machine<'_>) -> u16 {
     let Some(value) = machine.host().variables.get_str("_status") else {
         return 200;
     };
-    let construct = crate::run::builtins::type_def(Type::Int)
+    let construct = builtins::type_def(Type::Int)
         .construct
         .map(|native| native.run);
-    let Some(crate::run::builtins::Run::Plain(run)) = construct else {
+    let Some(builtins::Run::Plain(run)) = construct else {
         return 200;
     };
     let args = Args {
@@ -556,12 +577,13 @@ fn write_answer<'a>(
     out: &mut TextBuilder,
 ) -> Result<(), Fault<'a>> {
     let host = machine.host();
+    let layout = &Layout::answer();
     out.push_str("{\"success\": true, \"result\": ")?;
-    json::write(machine.context(), out, Value::Dict(host.results))?;
+    json::write(machine.context(), out, Value::Dict(host.results), layout)?;
     out.push_str(", \"variables\": ")?;
-    json::write(machine.context(), out, Value::Dict(host.variables))?;
+    json::write(machine.context(), out, Value::Dict(host.variables), layout)?;
     out.push_str(", \"logs\": [")?;
-    for (index, entry) in machine.logs().iter().enumerate() {
+    for (index, entry) in machine.take_logs().into_iter().enumerate() {
         if index > 0 {
             out.push_str(", ")?;
         }
@@ -571,7 +593,7 @@ fn write_answer<'a>(
             .statements
             .get(entry.statement as usize)
             .map_or("", |name| name);
-        json::write_string(out, command)?;
+        json::write_text(machine.context(), out, command, layout)?;
         out.push_str(", \"duration_ms\": ")?;
         print::write_float(out, entry.duration_ns as f64 / 1e6)?;
         out.push_str(if entry.error.is_none() {
@@ -581,7 +603,7 @@ fn write_answer<'a>(
         })?;
         if let Some(error) = entry.error {
             out.push_str(", \"error\": ")?;
-            json::write_string(out, error)?;
+            json::write_text(machine.context(), out, error, layout)?;
         }
         out.push('}')?;
     }

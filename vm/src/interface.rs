@@ -8,7 +8,7 @@ pub fn items(json: &str) -> Vec<Box<str>> {
         let mut budget = crate::run::budget::Budget::new(crate::limits::FUEL_MAX);
         let _ = budget.grant(crate::limits::SLICE_UNITS);
         let mut context = crate::run::context::Context::new(&arena, budget, 0, 0);
-        match crate::json::read(&mut context, json) {
+        match crate::run::builtins::read_json(&mut context, json) {
             Ok(crate::run::value::Value::List(list)) => list
                 .items()
                 .iter()

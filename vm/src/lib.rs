@@ -40,7 +40,6 @@ pub mod definition;
 pub mod execution;
 pub mod hir;
 pub mod interface;
-pub mod json;
 pub mod limits;
 pub mod program;
 pub mod run;

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write};
 
 use super::arena::Arena;
 use super::budget::Budget;
+use super::builtins::re::Patterns;
 use super::dict::{Dict, Set};
 use super::exception::Exception;
 use super::fault::{Class, Fault};
@@ -25,6 +26,7 @@ pub struct Context<'a> {
     random: Random,
     now_us: i64,
     host: Option<&'a Host<'a>>,
+    patterns: Patterns<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -37,6 +39,7 @@ impl<'a> Context<'a> {
             random: Random::new(seed),
             now_us,
             host: None,
+            patterns: Patterns::default(),
         }
     }
 
@@ -56,6 +59,11 @@ impl<'a> Context<'a> {
     /// The execution's random numbers, from its seed.
     pub fn random(&mut self) -> &mut Random {
         &mut self.random
+    }
+
+    /// Regular expressions that were compiled in this execution.
+    pub fn patterns(&mut self) -> &mut Patterns<'a> {
+        &mut self.patterns
     }
 
     /// The time as the script sees it: UTC, microseconds since 1970.

@@ -246,12 +246,14 @@ impl<'a> Dict<'a> {
         taken
     }
 
-    /// The last entry (`popitem`).
+    /// The last entry (`popitem`), and how many places of deleted ones were passed to find it.
     #[must_use]
-    pub fn last_place(&self) -> Option<usize> {
-        (0..self.used.get())
+    pub fn last_place(&self) -> Option<(usize, usize)> {
+        let used = self.used.get();
+        (0..used)
             .rev()
             .find(|place| !self.entries.get()[*place].key.get().is_unset())
+            .map(|place| (place, used - place))
     }
 
     /// Remove everything.

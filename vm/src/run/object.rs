@@ -3,6 +3,12 @@
 //! A new kind gets a variant here, its Python type in `kind.rs`, and methods and attributes in a table of `builtins/`.
 //! Nothing here may need dropping: what owns heap memory (a compiled pattern) is kept outside and named by a number.
 
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+
+use super::builtins::datetime::value::{Delta, Moment, TimeOfDay, Zone};
+use super::builtins::hashlib::Hasher;
+use super::builtins::re::{Match, Pattern};
 use super::dict::Dict;
 use super::kind::Type;
 
@@ -43,6 +49,24 @@ pub struct View<'a> {
 pub enum Object<'a> {
     /// A dict's view.
     View(View<'a>),
+    /// `datetime.datetime`.
+    DateTime(Moment<'a>),
+    /// `datetime.date`: days since 0001-01-01.
+    Date(i64),
+    /// `datetime.time`.
+    Time(TimeOfDay<'a>),
+    /// `datetime.timedelta`.
+    TimeDelta(Delta),
+    /// `datetime.timezone` or a zone of `pytz`.
+    Zone(Zone<'a>),
+    /// `re.Pattern`.
+    Pattern(&'a Pattern<'a>),
+    /// `re.Match`.
+    Match(Match<'a>),
+    /// A digest that is being made.
+    Hash(&'a RefCell<ManuallyDrop<Hasher>>),
+    /// `uuid.UUID`.
+    Uuid(u128),
     /// `object()`.
     Plain,
     /// `self` of a definition.
@@ -76,6 +100,16 @@ impl Object<'_> {
                 kind: ViewKind::Items,
                 ..
             }) => Type::DictItems,
+            Self::DateTime(_) => Type::DateTime,
+            Self::Date(_) => Type::Date,
+            Self::Time(_) => Type::Time,
+            Self::TimeDelta(_) => Type::TimeDelta,
+            Self::Zone(Zone::Fixed(..)) => Type::TimeZone,
+            Self::Zone(_) => Type::Zone,
+            Self::Pattern(_) => Type::Pattern,
+            Self::Match(_) => Type::Match,
+            Self::Hash(_) => Type::Hash,
+            Self::Uuid(_) => Type::Uuid,
             Self::Plain => Type::Object,
             Self::Executor => Type::Executor,
             Self::Connector => Type::Connector,
@@ -91,20 +125,24 @@ impl Object<'_> {
     pub fn is_true(&self) -> bool {
         match self {
             Self::View(view) => !view.dict.is_empty(),
+            Self::TimeDelta(delta) => delta.0 != 0,
             _ => true,
         }
-    }
-
-    /// Order of two objects of one kind, where they have one (dates, durations).
-    #[must_use]
-    pub const fn order(&self, _other: &Self) -> Option<std::cmp::Ordering> {
-        None
     }
 
     /// Bytes that equal objects of one kind share, where equality is by content (dates, durations): used for hashing.
     /// Nothing: the object is equal to itself only.
     #[must_use]
-    pub const fn key(&self) -> Option<[u8; 16]> {
-        None
+    pub fn key(&self) -> Option<[u8; 16]> {
+        Some(match self {
+            Self::DateTime(moment) => moment.key(),
+            Self::Date(days) => i128::from(*days).to_le_bytes(),
+            Self::Time(time) => time.key(),
+            Self::TimeDelta(delta) => delta.0.to_le_bytes(),
+            Self::Zone(zone) => zone.key(),
+            Self::Uuid(bits) => bits.to_le_bytes(),
+            Self::Pattern(pattern) => pattern.key(),
+            _ => return None,
+        })
     }
 }

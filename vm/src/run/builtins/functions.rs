@@ -1,10 +1,12 @@
 //! Global functions and types.
 
 use super::{
-    Args, AttributeDef, NativeDef, Special, TypeDef, attribute, between, exactly, function, special,
+    Args, AttributeDef, NativeDef, Param, Params, Special, TypeDef, attribute, between, exactly,
+    function, named, numeric, optional, required, sort, special,
 };
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
+use crate::run::hash::hash_value;
 use crate::run::kind::Type;
 use crate::run::ops::print;
 use crate::run::value::Value;
@@ -17,7 +19,58 @@ pub static FUNCTIONS: &[NativeDef] = &[
     function("getattr", between(2, 3), getattr),
     function("hasattr", exactly(2), hasattr),
     function("repr", exactly(1), repr),
+    function("ascii", exactly(1), ascii),
+    function("format", between(1, 2), format),
     function("iter", exactly(1), iter),
+    function("print", Params::Any, print),
+    function("callable", exactly(1), callable),
+    function("id", exactly(1), |_, args| {
+        Ok(Value::Int(
+            args.or_none(0).identity().cast_signed() & i64::MAX,
+        ))
+    }),
+    function("hash", exactly(1), |context, args| {
+        let hash = hash_value(context, args.or_none(0))?;
+        Ok(Value::Int(hash.cast_signed()))
+    }),
+    function("abs", exactly(1), numeric::abs),
+    function("bin", exactly(1), |context, args| {
+        numeric::in_base(context, args, "0b", 'b')
+    }),
+    function("oct", exactly(1), |context, args| {
+        numeric::in_base(context, args, "0o", 'o')
+    }),
+    function("hex", exactly(1), |context, args| {
+        numeric::in_base(context, args, "0x", 'x')
+    }),
+    function("chr", exactly(1), numeric::chr),
+    function("ord", exactly(1), numeric::ord),
+    function("divmod", exactly(2), numeric::divmod),
+    function(
+        "pow",
+        named(&[required("base"), required("exp"), optional("mod")]),
+        numeric::pow,
+    ),
+    function(
+        "round",
+        named(&[required("number"), optional("ndigits")]),
+        numeric::round,
+    ),
+    function(
+        "sum",
+        named(&[
+            Param {
+                name: "",
+                required: true,
+                keyword_only: false,
+            },
+            optional("start"),
+        ]),
+        numeric::sum,
+    ),
+    sort::SORTED,
+    sort::MIN,
+    sort::MAX,
     special("next", between(1, 2), Special::Next),
     special("any", exactly(1), Special::Any),
     special("all", exactly(1), Special::All),
@@ -49,16 +102,6 @@ pub static TYPES: &[Type] = &[
     Type::Filter,
     Type::Reversed,
 ];
-
-/// `bool`.
-pub static BOOL: TypeDef = TypeDef {
-    methods: &[],
-    attributes: &[],
-    members: &[],
-    construct: Some(&function("bool", between(0, 1), |_, args| {
-        Ok(Value::Bool(args.or_none(0).is_true()))
-    })),
-};
 
 /// What all exceptions have. Calling a class is the machine's.
 pub static EXCEPTION: TypeDef = TypeDef {
@@ -158,25 +201,21 @@ fn issubclass<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value
     }
 }
 
-fn attribute_name<'a>(
-    context: &mut Context<'a>,
-    name: &str,
-    value: Value<'a>,
-) -> Result<&'a str, Fault<'a>> {
+fn attribute_name<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<&'a str, Fault<'a>> {
     match value.as_str() {
         Some(text) => Ok(text),
-        None => Err(context.raise(
-            Class::TypeError,
-            format_args!("{name}(): attribute name must be string"),
-        )),
+        None => {
+            let kind = value.type_of().name();
+            Err(context.raise(
+                Class::TypeError,
+                format_args!("attribute name must be string, not '{kind}'"),
+            ))
+        }
     }
 }
 
 fn getattr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let (value, name) = (
-        args.or_none(0),
-        attribute_name(context, "getattr", args.or_none(1))?,
-    );
+    let (value, name) = (args.or_none(0), attribute_name(context, args.or_none(1))?);
     match attribute(context, value, name)? {
         Some(found) => Ok(found),
         None => args.get(2).ok_or_else(|| context.no_attribute(value, name)),
@@ -184,7 +223,7 @@ fn getattr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a
 }
 
 fn hasattr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let name = attribute_name(context, "hasattr", args.or_none(1))?;
+    let name = attribute_name(context, args.or_none(1))?;
     Ok(Value::Bool(
         attribute(context, args.or_none(0), name)?.is_some(),
     ))
@@ -197,3 +236,79 @@ fn repr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, 
 fn iter<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
     Ok(Value::Iter(context.iterate(args.or_none(0))?))
 }
+
+fn ascii<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    let mut out = context.builder();
+    print::write_ascii(context, &mut out, args.or_none(0))?;
+    context.finish(out)
+}
+
+fn format<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    let spec = match args.get(1) {
+        None => "",
+        Some(_) => args.text(context, 1, "format")?.as_str(),
+    };
+    crate::run::ops::format::format_value(context, args.or_none(0), spec)
+}
+
+/// Prints nowhere; what would fail to print fails.
+fn print<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    for (name, value) in args.named {
+        match (name.as_str(), value) {
+            ("sep" | "end", Value::None | Value::Str(_)) | ("file" | "flush", _) => {}
+            (name @ ("sep" | "end"), other) => {
+                let kind = other.type_of().name();
+                return Err(context.raise(
+                    Class::TypeError,
+                    format_args!("{name} must be None or a string, not {kind}"),
+                ));
+            }
+            (name, _) => {
+                return Err(context.raise(
+                    Class::TypeError,
+                    format_args!("'{name}' is an invalid keyword argument for print()"),
+                ));
+            }
+        }
+    }
+    for value in args.given {
+        let mut out = context.builder();
+        print::write_str(context, &mut out, *value)?;
+    }
+    Ok(Value::None)
+}
+
+fn callable<'a>(_context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
+    Ok(Value::Bool(matches!(
+        args.or_none(0),
+        Value::Function(_) | Value::Native(_) | Value::Method(_) | Value::Type(_)
+    )))
+}
+
+/// `type`: of one value; classes are not made.
+pub static TYPE: TypeDef = TypeDef {
+    methods: &[],
+    attributes: &[],
+    members: &[],
+    construct: Some(&function("type", between(1, 3), |context, args| {
+        if args.given.len() == 1 {
+            return Ok(Value::Type(args.or_none(0).type_of()));
+        }
+        Err(context.raise(
+            Class::TypeError,
+            "type() takes 1 argument: classes are not available",
+        ))
+    })),
+};
+
+/// `object`.
+pub static OBJECT: TypeDef = TypeDef {
+    methods: &[],
+    attributes: &[],
+    members: &[],
+    construct: Some(&function("object", exactly(0), |context, _| {
+        Ok(Value::Object(
+            context.arena().alloc(crate::run::object::Object::Plain)?,
+        ))
+    })),
+};

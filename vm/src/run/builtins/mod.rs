@@ -46,24 +46,52 @@
 //! * **Tests** stand beside the family (`text_tests.rs`), each with what CPython 3.11 gives.
 
 pub mod arguments;
+mod ast;
 mod attributes;
-mod bridge;
+mod bytes;
+mod codec;
 mod connector;
+pub mod datetime;
 mod dict;
+mod effects;
+mod float;
 mod functions;
+pub mod hashlib;
+mod int;
+mod iterators;
+mod json;
 mod list;
+mod numeric;
+mod objects;
+pub mod re;
+mod set;
+mod sort;
+mod system;
 mod text;
+mod text_format;
+mod text_layout;
+mod text_search;
+mod text_split;
+mod text_translate;
 
 pub use arguments::Args;
 pub use attributes::{attribute, find_method};
-pub use bridge::*;
 pub use connector::set_attribute;
+pub use dict::update_from as update_dict;
+pub use float::float_of;
+pub use functions::length;
+pub use int::int_of;
+pub use json::read as read_json;
+pub use list::{extend as extend_list, tuple_of};
+pub use objects::{
+    binary as object_binary, format as format_object, item as object_item, order as object_order,
+    unary as object_unary, write as write_object,
+};
 
-use super::context::{Context, TextBuilder};
+use super::context::Context;
 use super::fault::{Class, Fault};
 use super::kind::Type;
 use super::list::List;
-use super::object::Object;
 use super::value::Value;
 
 /// Native code: arguments to a value.
@@ -296,7 +324,12 @@ pub enum Member {
     Float(&'static str, f64),
     /// A text.
     Text(&'static str, &'static str),
+    /// A value that is made when it is asked for.
+    Made(&'static str, MakeFn),
 }
+
+/// Makes a member's value.
+pub type MakeFn = for<'a> fn(&mut Context<'a>) -> Result<Value<'a>, Fault<'a>>;
 
 impl Member {
     /// Its name.
@@ -308,7 +341,8 @@ impl Member {
             | Self::Module(name, _)
             | Self::Int(name, _)
             | Self::Float(name, _)
-            | Self::Text(name, _) => name,
+            | Self::Text(name, _)
+            | Self::Made(name, _) => name,
         }
     }
 
@@ -321,6 +355,7 @@ impl Member {
             Self::Int(_, number) => Value::Int(*number),
             Self::Float(_, number) => Value::Float(*number),
             Self::Text(_, text) => context.text_over(text)?,
+            Self::Made(_, make) => make(context)?,
         })
     }
 }
@@ -348,7 +383,24 @@ pub struct TypeDef {
 }
 
 /// Modules by the name that `import` takes.
-pub static MODULES: &[&ModuleDef] = &[];
+pub static MODULES: &[&ModuleDef] = &[
+    &ast::MODULE,
+    &datetime::MODULE,
+    &datetime::PYTZ,
+    &effects::GRPC,
+    &effects::REQUESTS,
+    &effects::SQLALCHEMY,
+    &effects::TORNADO,
+    &hashlib::MODULE,
+    &json::MODULE,
+    &re::MODULE,
+    &re::generate::EXREX,
+    &system::MATH,
+    &system::OS,
+    &system::RANDOM,
+    &system::TIME,
+    &system::UUID_MODULE,
+];
 
 /// The module of a name.
 #[must_use]
@@ -389,10 +441,35 @@ pub fn type_def(kind: Type) -> &'static TypeDef {
         construct: None,
     };
     match kind {
-        Type::Str => &text::TYPE,
-        Type::List => &list::TYPE,
+        Type::Bool => &int::BOOL,
+        Type::Bytes => &bytes::TYPE,
+        Type::Date => &datetime::DATE,
+        Type::DateTime => &datetime::DATETIME,
         Type::Dict => &dict::TYPE,
-        Type::Bool => &functions::BOOL,
+        Type::Enumerate => &iterators::ENUMERATE,
+        Type::Filter => &iterators::FILTER,
+        Type::Float => &float::TYPE,
+        Type::FrozenSet => &set::FROZEN,
+        Type::Hash => &hashlib::TYPE,
+        Type::Int => &int::TYPE,
+        Type::List => &list::TYPE,
+        Type::Map => &iterators::MAP,
+        Type::Match => &re::MATCH,
+        Type::Object => &functions::OBJECT,
+        Type::Pattern => &re::PATTERN,
+        Type::Range => &iterators::RANGE,
+        Type::Reversed => &iterators::REVERSED,
+        Type::Set => &set::TYPE,
+        Type::Slice => &iterators::SLICE,
+        Type::Str => &text::TYPE,
+        Type::Time => &datetime::TIME,
+        Type::TimeDelta => &datetime::TIMEDELTA,
+        Type::TimeZone => &datetime::TIMEZONE,
+        Type::Tuple => &list::TUPLE,
+        Type::Type => &functions::TYPE,
+        Type::Uuid => &system::UUID,
+        Type::Zip => &iterators::ZIP,
+        Type::Zone => &datetime::ZONE,
         Type::Exception(_) => &functions::EXCEPTION,
         Type::Executor => &connector::EXECUTOR,
         Type::Connector => &connector::CONNECTOR,
@@ -401,17 +478,4 @@ pub fn type_def(kind: Type) -> &'static TypeDef {
         Type::Logger => &connector::LOGGER,
         _ => &NOTHING,
     }
-}
-
-/// `str(object)` (or `repr`) of what has no other printing.
-pub fn write_object<'a>(
-    _context: &mut Context<'a>,
-    out: &mut TextBuilder,
-    object: &'a Object<'a>,
-    _plain: bool,
-) -> Result<(), Fault<'a>> {
-    let name = object.type_of().name();
-    out.push_str("<")?;
-    out.push_str(name)?;
-    Ok(out.push_str(" object>")?)
 }

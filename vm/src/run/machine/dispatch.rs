@@ -14,7 +14,7 @@ use crate::run::iterator::Source;
 use crate::run::kind::Type;
 use crate::run::list::List;
 use crate::run::loaded::Memory;
-use crate::run::ops::{arithmetic, print, subscript};
+use crate::run::ops::{arithmetic, format, print, subscript};
 use crate::run::value::{Range, Slice as SliceValue, Value};
 
 impl<'a> Machine<'a> {
@@ -759,13 +759,17 @@ impl<'a> Machine<'a> {
                         operand::Conversion::Plain => value,
                         operand::Conversion::Str => print::str_of(&mut self.context, value)?,
                         operand::Conversion::Repr => print::repr_of(&mut self.context, value)?,
-                        operand::Conversion::Ascii => builtins::ascii(&mut self.context, value)?,
+                        operand::Conversion::Ascii => print::ascii_of(&mut self.context, value)?,
                     };
                     r!(d) = if spec == NO_SRC {
                         print::str_of(&mut self.context, value)?
                     } else {
                         let spec = r!(spec);
-                        builtins::format(&mut self.context, value, spec)?
+                        format::format_value(
+                            &mut self.context,
+                            value,
+                            spec.as_str().unwrap_or_default(),
+                        )?
                     };
                 }
                 Op::BuildText {

@@ -123,10 +123,10 @@ impl<'a> Machine<'a> {
         Ok(machine)
     }
 
-    /// Logs of the top-level statements so far.
+    /// Logs of the top-level statements so far; taken.
     #[must_use]
-    pub fn logs(&self) -> &[LogEntry<'a>] {
-        &self.logs
+    pub fn take_logs(&mut self) -> Vec<LogEntry<'a>> {
+        std::mem::take(&mut self.logs)
     }
 
     /// Where the last error happened.

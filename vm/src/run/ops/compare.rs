@@ -338,7 +338,7 @@ fn leaf_ordered<'a>(
             return Ok(inside && (!strict || small.len() < large.len()));
         }
         (Value::Object(left), Value::Object(right)) => {
-            if let Some(found) = left.order(right) {
+            if let Some(found) = crate::run::builtins::object_order(context, left, right)? {
                 return Ok(order.holds(Some(found)));
             }
         }

@@ -31,7 +31,7 @@ pub fn small<'a>(
         Binary::Or => Ok(Value::Int(left | right)),
         Binary::Xor => Ok(Value::Int(left ^ right)),
         Binary::FloorDiv | Binary::Mod if right == 0 => Err(division_by_zero(context, op)),
-        Binary::FloorDiv => context.wide(wide_left.div_floor(&wide_right)),
+        Binary::FloorDiv => context.wide(Integer::div_floor(&wide_left, &wide_right)),
         Binary::Mod => context.wide(wide_left.mod_floor(&wide_right)),
         Binary::Div => divide_small(context, left, right),
         Binary::Shl if (0..64).contains(&right) => context.wide(wide_left << right),

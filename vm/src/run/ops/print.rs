@@ -31,6 +31,13 @@ pub fn repr_of<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<Value<
     context.finish(out)
 }
 
+/// `ascii(value)` as a value.
+pub fn ascii_of<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
+    let mut out = context.builder();
+    write_ascii(context, &mut out, value)?;
+    context.finish(out)
+}
+
 /// `str(value)` into a builder.
 pub fn write_str<'a>(
     context: &mut Context<'a>,
