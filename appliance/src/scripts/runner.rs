@@ -12,7 +12,7 @@ use bytes::Bytes;
 use shm_catalog::slots::monotonic_ns;
 use shm_catalog::{Generation, Segment};
 use tokio::sync::oneshot;
-use vm::execution::{Answer, Execution, Failure, Inputs, Progress, compile};
+use vm::execution::{Answer, Execution, Failure, Inputs, Progress, Variables, compile};
 use vm::limits::{Limit, SLICE_UNITS};
 use vm::program::Program;
 
@@ -44,6 +44,15 @@ pub struct Order {
     pub form: Parameters,
     /// When it must be done.
     pub deadline: Instant,
+}
+
+impl Order {
+    fn variables_json(&self) -> Variables<'_> {
+        let place = self.variables.clone();
+        place
+            .and_then(|place| std::str::from_utf8(self.body.get(place)?).ok())
+            .map_or(Variables::Empty, Variables::Json)
+    }
 }
 
 /// How it ended.
@@ -245,10 +254,7 @@ impl Shared {
         };
         let inputs = Inputs {
             body: &order.body,
-            variables: order
-                .variables
-                .clone()
-                .and_then(|range| std::str::from_utf8(order.body.get(range)?).ok()),
+            variables: order.variables_json(),
             query: &order.query,
             form: &order.form,
             now_us: now_us(),
