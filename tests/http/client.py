@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 TIMEOUT_S = 20.0
+STATUS_LINE = re.compile(rb"HTTP/1\.1 ([0-9]{3}) [A-Za-z -]*\r\n")
 
 
 @dataclass(frozen=True)
@@ -107,4 +109,4 @@ def exchange_bytes(address: str, sent: bytes) -> bytes:
 
 def statuses(answer: bytes) -> list[int]:
     """Status codes of the answers in a byte stream, by their status lines."""
-    return [int(line.split(b" ")[1]) for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
+    return [int(status) for status in STATUS_LINE.findall(answer)]

@@ -124,7 +124,7 @@ def test_versions_change_under_running_scripts(tmp_path: Path) -> None:
 
     def write(number: int) -> None:
         (folder / "which.py").write_text(
-            f'# /// avap\n# interface = [{{ item = "t", type = "var" }}]\n# ///\n'
+            f'# /// command\n# interface = [{{ item = "t", type = "var" }}]\n# ///\n'
             f'self.conector.variables[task["properties"]["t"]] = {number}\n'
         )
 

@@ -116,6 +116,7 @@ def test_short_scripts_are_answered_while_endless_ones_hold_every_thread(applian
 
 def test_more_than_can_be_done_is_refused_at_once(tmp_path: Path) -> None:
     with serving(tmp_path / "state", {**HTTP, "AVAP_VM_TIMEOUT_MS": "3000"}) as appliance:
+        assert run(appliance, SHORT).status == 200  # its commands are compiled from now on
         connections = []
         body = json.dumps({"script": ENDLESS}).encode()
         head = b"POST /api/v1/execute HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(
@@ -150,7 +151,8 @@ def test_more_than_can_be_done_is_refused_at_once(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def threads_4(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     """Two workers with four VM threads each."""
-    environ = {**HTTP, "AVAP_HTTP_WORKERS": "2", "AVAP_VM_THREADS": "4", "AVAP_VM_TIMEOUT_MS": "20000"}
+    environ = {**HTTP, "AVAP_HTTP_WORKERS": "2", "AVAP_VM_THREADS": "4", "AVAP_VM_TIMEOUT_MS": "20000",
+               "AVAP_WORKER_HEARTBEAT_TIMEOUT_S": "30"}  # fmt: skip
     with serving(tmp_path_factory.mktemp("threads") / "state", environ) as running:
         yield running
 
