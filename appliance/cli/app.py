@@ -66,7 +66,7 @@ def complain(message: str) -> None:
 app = typer.Typer(
     name="avap",
     cls=AvapGroup,
-    help="Serve a catalogue of AVAP commands from shared memory over gRPC, run scripts over it by HTTP, and look after it.",
+    help="Serve a catalogue of AVAP commands from shared memory over gRPC, run scripts over it by HTTP, look after it.",
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
