@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-RUST_SOURCES := $(shell find shm_catalog engine appliance bench \( -path bench/reference -o -path engine/fuzz \) -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find shm_catalog engine vm appliance bench \( -path bench/reference -o -path engine/fuzz \) -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
 PROTO_SOURCES := $(wildcard proto/*.proto)
 
 .PHONY: help

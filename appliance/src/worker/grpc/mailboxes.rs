@@ -22,11 +22,13 @@ use rustix::net::{
 };
 use shm_catalog::slots::Place;
 
-/// Pages of a slot: one for an incarnation, one for the next.
-pub const PAGES_PER_SLOT: usize = 2;
+use crate::worker::config::PAGES_PER_SLOT;
 
 /// The mailboxes of all slots.
-pub struct Mailboxes(Vec<Mailbox>);
+pub struct Mailboxes {
+    slots: Vec<Mailbox>,
+    first_page: usize,
+}
 
 struct Mailbox {
     receiver: OwnedFd,
@@ -34,10 +36,13 @@ struct Mailbox {
 }
 
 impl Mailboxes {
-    /// Receiving and sending end of each slot; both non-blocking.
-    pub fn new(ends: Vec<(OwnedFd, OwnedFd)>) -> Self {
+    /// Receiving and sending end of each slot, both non-blocking; the page of the first slot.
+    pub fn new(ends: Vec<(OwnedFd, OwnedFd)>, first_page: usize) -> Self {
         let mailbox = |(receiver, sender)| Mailbox { receiver, sender };
-        Self(ends.into_iter().map(mailbox).collect())
+        Self {
+            slots: ends.into_iter().map(mailbox).collect(),
+            first_page,
+        }
     }
 
     /// Has the loop told of letters for `slot`.
@@ -45,7 +50,7 @@ impl Mailboxes {
     /// # Errors
     /// Those of `epoll_ctl`.
     pub fn watch(&self, slot: usize, registry: &Registry, token: Token) -> io::Result<()> {
-        match self.0.get(slot) {
+        match self.slots.get(slot) {
             Some(mailbox) => registry.register(
                 &mut SourceFd(&mailbox.receiver.as_raw_fd()),
                 token,
@@ -57,7 +62,7 @@ impl Mailboxes {
 
     /// Ends that.
     pub fn unwatch(&self, slot: usize, registry: &Registry) {
-        if let Some(mailbox) = self.0.get(slot) {
+        if let Some(mailbox) = self.slots.get(slot) {
             // It was not watched: as it is to be.
             let _ = registry.deregister(&mut SourceFd(&mailbox.receiver.as_raw_fd()));
         }
@@ -68,9 +73,9 @@ impl Mailboxes {
     /// # Errors
     /// `WouldBlock` when the mailbox is full, others as `sendmsg` reports them: it is to be kept.
     pub fn send(&self, place: Place, stream: &TcpStream) -> io::Result<()> {
-        let mailbox = self
-            .0
-            .get(place.page / PAGES_PER_SLOT)
+        let slot = place.page.checked_sub(self.first_page);
+        let mailbox = slot
+            .and_then(|pages| self.slots.get(pages / PAGES_PER_SLOT))
             .ok_or(io::ErrorKind::NotFound)?;
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
@@ -90,7 +95,7 @@ impl Mailboxes {
     /// Those of `recvmsg`; a letter without a socket (this process had no descriptor left for it) is
     /// passed over.
     pub fn receive(&self, slot: usize) -> io::Result<Option<(Place, TcpStream)>> {
-        let Some(mailbox) = self.0.get(slot) else {
+        let Some(mailbox) = self.slots.get(slot) else {
             return Ok(None);
         };
         loop {
@@ -131,12 +136,18 @@ mod tests {
 
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
+    /// As if the workers of another role had the pages before.
+    const FIRST_PAGE: usize = 4;
+
     fn mailboxes(slots: usize) -> Mailboxes {
         let pair = || {
             let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap()
         };
-        Mailboxes::new(std::iter::repeat_with(pair).take(slots).collect())
+        Mailboxes::new(
+            std::iter::repeat_with(pair).take(slots).collect(),
+            FIRST_PAGE,
+        )
     }
 
     #[test]
@@ -145,11 +156,18 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
-        mailboxes.send(Place { page: 3 }, &accepted).unwrap();
+        mailboxes
+            .send(
+                Place {
+                    page: FIRST_PAGE + 3,
+                },
+                &accepted,
+            )
+            .unwrap();
         drop(accepted);
         assert!(mailboxes.receive(0).unwrap().is_none());
         let (place, mut passed) = mailboxes.receive(1).unwrap().unwrap();
-        assert_eq!(place.page, 3);
+        assert_eq!(place.page, FIRST_PAGE + 3);
         passed.write_all(b"hello").unwrap();
         let mut heard = [0; 5];
         client.read_exact(&mut heard).unwrap();
@@ -163,10 +181,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (accepted, _) = listener.accept().unwrap();
-        let refused = (0..10_000).find_map(|_| mailboxes.send(Place { page: 0 }, &accepted).err());
+        let refused =
+            (0..10_000).find_map(|_| mailboxes.send(Place { page: FIRST_PAGE }, &accepted).err());
         // ETOOMANYREFS: a user may have only so many descriptors under way.
         assert!(refused.is_some());
         assert!(mailboxes.receive(0).unwrap().is_some());
-        assert!(mailboxes.send(Place { page: 2 }, &accepted).is_err());
+        for page in [0, FIRST_PAGE - 1, FIRST_PAGE + 2] {
+            assert!(mailboxes.send(Place { page }, &accepted).is_err(), "{page}");
+        }
     }
 }

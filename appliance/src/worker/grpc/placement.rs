@@ -8,10 +8,12 @@ use mio::Token;
 use serde_json::json;
 use shm_catalog::slots::Place;
 
-use super::life::{CONNECTIONS, LISTENERS, Life, MAILBOXES};
-use super::log::Level;
+use crate::worker::life::Door;
+use crate::worker::log::Level;
 
-impl Life {
+use super::event_loop::{CONNECTIONS, LISTENERS, MAILBOXES, Sockets};
+
+impl Sockets {
     pub(super) fn take_accepted(&mut self) {
         if self.listeners.idle_for(Instant::now()) != Some(Duration::ZERO) {
             return;
@@ -67,8 +69,10 @@ impl Life {
             }
         }
     }
+}
 
-    pub(super) fn accept_from(&mut self, slot: usize) -> io::Result<()> {
+impl Door for Sockets {
+    fn accept_from(&mut self, slot: usize) -> io::Result<()> {
         let token = Token(LISTENERS + slot);
         self.listeners.accept_from(slot, &self.registry, token)?;
         match self
@@ -80,7 +84,7 @@ impl Life {
         }
     }
 
-    pub(super) fn release(&mut self, slot: usize) {
+    fn release(&mut self, slot: usize) {
         if slot != self.slot {
             self.listeners.release(slot, &self.registry);
             self.mailboxes.unwatch(slot, &self.registry);
@@ -88,7 +92,7 @@ impl Life {
     }
 
     /// Takes what lies in queues and mailboxes, and tells every peer to go away.
-    pub(super) fn end_accepting(&mut self, shut: bool) {
+    fn end_accepting(&mut self, shut: bool) {
         let connections = self.connections.count();
         let slots = self.listeners.slots();
         for (_, stream) in self.listeners.end(shut, &self.registry, connections) {
@@ -100,5 +104,32 @@ impl Life {
             self.release(slot);
         }
         self.connections.begin_drain();
+    }
+
+    fn slots(&self) -> Vec<usize> {
+        self.listeners.slots()
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.count()
+    }
+
+    fn connections_max(&self) -> usize {
+        self.listeners.connections_max()
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        let aborted = self.connections.sweep(now);
+        if aborted > 0 {
+            self.log.write(
+                Level::Warning,
+                "Connection Aborted",
+                json!({"connections": aborted, "reason": "over-aged stream"}),
+            );
+        }
+    }
+
+    fn abort_all(&mut self) {
+        self.connections.abort_all();
     }
 }

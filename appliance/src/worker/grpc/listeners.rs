@@ -6,40 +6,23 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpStream;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use rustix::io::Errno;
-use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown, sockopt};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
 use serde_json::json;
 
-use super::fds;
-use super::log::{Level, Log};
+use crate::worker::log::{Level, Log};
+use crate::worker::sockets::{
+    FULL_PAUSE, QUEUE_MAX, REFUSED_PAUSE, connections_max, is_of_the_peer,
+};
 
-/// Descriptors that are not connections: sockets of all slots are counted apart, this is for
-/// everything else (epoll, eventfd, signalfd, pipe, control, and what a mapping needs for a
-/// moment).
-const OTHER_DESCRIPTORS: u64 = 64;
-
-/// Wait after the system refused a connection for want of descriptors or memory: trying at once
-/// would spin.
-const REFUSED_PAUSE: Duration = Duration::from_millis(100);
-
-/// Wait for a connection to close when there are as many as may be.
-const FULL_PAUSE: Duration = Duration::from_millis(20);
-
-/// A peer that is gone without a word is noticed after about two minutes: 60 s of silence, then six
-/// probes 10 s apart.
-const KEEPALIVE_IDLE: Duration = Duration::from_mins(1);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_PROBES: u32 = 6;
-
-/// Connections taken from a queue when it is shut; it holds no more than `somaxconn`.
-const QUEUE_MAX: usize = 65_536;
+/// A listening socket and two ends of a mailbox.
+const DESCRIPTORS_PER_SLOT: u64 = 3;
 
 /// Connections taken from one queue before everything else has its turn.
 const ACCEPTS_PER_TURN: usize = 64;
@@ -63,22 +46,16 @@ struct Queue {
 
 impl Listeners {
     /// Takes the sockets of all slots; accepts from none yet.
-    ///
-    /// # Errors
-    /// When a socket refuses its options.
-    pub fn new(sockets: Vec<OwnedFd>, own: usize, log: Rc<Log>) -> io::Result<Self> {
-        for socket in &sockets {
-            set_options(socket)?;
-        }
-        let connections_max = connections_max(sockets.len());
-        Ok(Self {
+    pub fn new(sockets: Vec<OwnedFd>, own: usize, log: Rc<Log>) -> Self {
+        let connections_max = connections_max(DESCRIPTORS_PER_SLOT, sockets.len());
+        Self {
             sockets,
             own,
             accepting: BTreeMap::new(),
             paused_until: None,
             log,
             connections_max,
-        })
+        }
     }
 
     /// How many connections this worker takes at most.
@@ -245,56 +222,4 @@ fn accept_one(socket: &OwnedFd) -> io::Result<Option<TcpStream>> {
         Err(Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-/// accept(2) passes on what went wrong with the connection that it took from the queue.
-fn is_of_the_peer(error: &io::Error) -> bool {
-    matches!(
-        Errno::from_io_error(error),
-        Some(
-            Errno::CONNABORTED
-                | Errno::INTR
-                | Errno::NETDOWN
-                | Errno::PROTO
-                | Errno::NOPROTOOPT
-                | Errno::HOSTDOWN
-                | Errno::NONET
-                | Errno::HOSTUNREACH
-                | Errno::OPNOTSUPP
-                | Errno::NETUNREACH
-                | Errno::TIMEDOUT
-                | Errno::PERM
-        )
-    )
-}
-
-/// Accepted sockets inherit these from the listening one: four system calls less for each.
-fn set_options(socket: &OwnedFd) -> io::Result<()> {
-    fds::set_nonblocking(socket.as_fd())?;
-    sockopt::set_tcp_nodelay(socket, true)?;
-    sockopt::set_socket_keepalive(socket, true)?;
-    sockopt::set_tcp_keepidle(socket, KEEPALIVE_IDLE)?;
-    sockopt::set_tcp_keepintvl(socket, KEEPALIVE_INTERVAL)?;
-    sockopt::set_tcp_keepcnt(socket, KEEPALIVE_PROBES)?;
-    Ok(())
-}
-
-/// Raises the soft limit of descriptors to the hard one and leaves some for everything else.
-fn connections_max(listeners: usize) -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
-    let current = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => limit.maximum,
-        Err(_) => limit.current,
-    };
-    // A listening socket and two ends of a mailbox for each slot.
-    let reserved = OTHER_DESCRIPTORS + 3 * listeners as u64;
-    // No limit at all: what one worker could ever hold.
-    let descriptors = current.unwrap_or(1 << 20);
-    usize::try_from(descriptors.saturating_sub(reserved))
-        .unwrap_or(usize::MAX)
-        .max(1)
 }
