@@ -83,6 +83,8 @@ pub struct Machine<'a> {
     definitions: Vec<Option<Prepared<'a>>>,
     /// Keys of arguments by index.
     indexes: Vec<&'a Text<'a>>,
+    /// Child statements as values, by number.
+    nodes: Vec<Value<'a>>,
     logs: Vec<LogEntry<'a>>,
     site: Option<ErrorSite<'a>>,
     clock: Option<fn() -> u64>,
@@ -113,6 +115,7 @@ impl<'a> Machine<'a> {
             codes: vec![None; program.codes.len()],
             definitions: vec![None; program.definitions.len()],
             indexes: Vec::new(),
+            nodes: Vec::new(),
             logs: Vec::new(),
             site: None,
             clock,
