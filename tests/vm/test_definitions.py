@@ -35,7 +35,7 @@ def on_the_vm(machine: subprocess.Popen[str], code: str, units: int) -> Any:
     assert machine.stdin is not None
     assert machine.stdout is not None
     request = {"commands": {"probe": {"code": code, "items": []}}, "body": json.dumps({"script": "probe()"})}
-    machine.stdin.write(json.dumps({**request, "units": units}) + "\n")
+    machine.stdin.write(json.dumps({**request, "units": units, "collect": units < 4000}) + "\n")
     machine.stdin.flush()
     answer = json.loads(json.loads(machine.stdout.readline())["body"])
     return answer["variables"] if answer["success"] else answer

@@ -66,6 +66,28 @@ pub type Query = Vec<(String, Vec<Vec<u8>>)>;
 
 /// Answer one request, in slices of `units`.
 pub fn answer(catalog: &dyn Catalog, body: &str, query: &Query, units: u32) -> (u16, String) {
+    answer_with(catalog, body, query, units, |_| ())
+}
+
+/// Answer one request, in slices of `units`, and move all that is live to another arena after each.
+pub fn answer_collecting(
+    catalog: &dyn Catalog,
+    body: &str,
+    query: &Query,
+    units: u32,
+) -> (u16, String) {
+    answer_with(catalog, body, query, units, |execution| {
+        assert_eq!(execution.collect(), Ok(true));
+    })
+}
+
+fn answer_with(
+    catalog: &dyn Catalog,
+    body: &str,
+    query: &Query,
+    units: u32,
+    between: impl Fn(&mut Execution),
+) -> (u16, String) {
     let request = match Request::read(body.as_bytes()) {
         Ok(request) => request,
         Err(failure) => return (failure.status, failure.body()),
@@ -90,5 +112,6 @@ pub fn answer(catalog: &dyn Catalog, body: &str, query: &Query, units: u32) -> (
         if let vm::execution::Progress::Done(Answer { status, body, .. }) = execution.run(units) {
             return (status, body);
         }
+        between(&mut execution);
     }
 }

@@ -1,6 +1,7 @@
 //! The machine: one execution's frames and registers, and the loop that runs them in slices.
 
 mod call;
+mod collect;
 mod dispatch;
 mod eval;
 mod frame;

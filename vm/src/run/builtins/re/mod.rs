@@ -17,12 +17,14 @@ use super::{
     Args, AttributeDef, Calls, Member, ModuleDef, NativeDef, TypeDef, calling, calling_method,
     exactly, function, method, named, optional, required,
 };
+use crate::run::arena::{Arena, QuotaReached};
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
 use crate::run::kind::Type;
 use crate::run::list::{List, Tuple};
 use crate::run::object::Object;
 use crate::run::ops::subscript::offset;
+use crate::run::survivors::{Abandoned, Survivors};
 use crate::run::text::Text;
 use crate::run::value::Value;
 use matcher::{Mode, Search};
@@ -43,14 +45,28 @@ pub struct Pattern<'a> {
     pub source: &'a Text<'a>,
     /// What runs.
     pub program: &'a Program<'a>,
+    /// How many were compiled before it.
+    number: u64,
 }
 
 impl Pattern<'_> {
-    /// What equal ones share: the place of the one program that an execution has for a pattern and its flags.
+    /// What equal ones share: the number of the one program that an execution has for a pattern and its flags.
     #[must_use]
     pub fn key(&self) -> [u8; 16] {
-        let place = std::ptr::from_ref(self.program).addr();
-        u128::try_from(place).unwrap_or_default().to_le_bytes()
+        u128::from(self.number).to_le_bytes()
+    }
+
+    /// The same pattern in another arena, where `source` is its text.
+    pub fn moved<'b>(
+        &self,
+        arena: &'b Arena,
+        source: &'b Text<'b>,
+    ) -> Result<Pattern<'b>, QuotaReached> {
+        Ok(Pattern {
+            source,
+            program: arena.alloc(self.program.moved(arena)?)?,
+            number: self.number,
+        })
     }
 }
 
@@ -58,6 +74,21 @@ impl Pattern<'_> {
 #[derive(Debug, Default)]
 pub struct Patterns<'a> {
     kept: Vec<(i64, &'a Pattern<'a>)>,
+    compiled: u64,
+}
+
+impl<'a> Patterns<'a> {
+    /// The same patterns in another arena.
+    pub fn moved<'b>(&self, survivors: &mut Survivors<'a, 'b>) -> Result<Patterns<'b>, Abandoned> {
+        let mut kept = Vec::with_capacity(self.kept.len());
+        for (flags, pattern) in &self.kept {
+            kept.push((*flags, survivors.pattern(pattern)?));
+        }
+        Ok(Patterns {
+            kept,
+            compiled: self.compiled,
+        })
+    }
 }
 
 /// `re`.
@@ -374,7 +405,14 @@ pub fn compile<'a>(
         Err(error) => return Err(syntax_error(context, text, &error)),
     };
     let program = program::compile(context, &tree, root)?;
-    let pattern: &'a Pattern<'a> = context.arena().alloc(Pattern { source, program })?;
+    let patterns = context.patterns();
+    patterns.compiled += 1;
+    let number = patterns.compiled;
+    let pattern: &'a Pattern<'a> = context.arena().alloc(Pattern {
+        source,
+        program,
+        number,
+    })?;
     let kept = &mut context.patterns().kept;
     if kept.len() >= KEPT_MAX {
         kept.remove(0);
