@@ -17,6 +17,10 @@ use crate::run::value::Value;
 const NESTING_MAX: usize = 990;
 
 /// How the text is laid out.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the switches of json.dumps, each by its name"
+)]
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// Between items.
@@ -99,8 +103,8 @@ impl Layout {
                 let [comma, colon] = texts.as_slice() else {
                     return Err(context.raise(Class::ValueError, "separators must be two strings"));
                 };
-                layout.comma = (*comma).to_owned();
-                layout.colon = (*colon).to_owned();
+                (*comma).clone_into(&mut layout.comma);
+                (*colon).clone_into(&mut layout.colon);
             }
         }
         Ok(layout)

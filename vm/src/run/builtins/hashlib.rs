@@ -175,7 +175,7 @@ fn made<'a>(context: &mut Context<'a>, hasher: Hasher) -> Result<&'a Object<'a>,
     Ok(context.arena().alloc(Object::Hash(hasher))?)
 }
 
-fn receiver<'a>(value: Value<'a>) -> Result<&'a RefCell<ManuallyDrop<Hasher>>, Fault<'a>> {
+fn receiver(value: Value<'_>) -> Result<&RefCell<ManuallyDrop<Hasher>>, Fault<'_>> {
     match value {
         Value::Object(Object::Hash(hasher)) => Ok(hasher),
         _ => Err(Fault::Internal("a digest's method without its receiver")),

@@ -153,11 +153,8 @@ fn construct<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<
             ));
         }
     };
-    let base = match u32::try_from(number) {
-        Ok(base @ (0 | 2..=36)) => base,
-        _ => {
-            return Err(context.raise(Class::ValueError, "int() base must be >= 2 and <= 36, or 0"));
-        }
+    let Ok(base @ (0 | 2..=36)) = u32::try_from(number) else {
+        return Err(context.raise(Class::ValueError, "int() base must be >= 2 and <= 36, or 0"));
     };
     match value {
         Value::Str(text) => read::int_of(context, text.as_str(), base, value),

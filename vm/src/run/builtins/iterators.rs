@@ -77,7 +77,7 @@ pub static MAP: TypeDef = type_of(&calling("map", Params::Any, map));
 /// `filter`.
 pub static FILTER: TypeDef = type_of(&calling("filter", exactly(2), filter));
 
-fn range_part<'a>(value: Value<'a>, part: fn(&Range) -> i64) -> Result<Value<'a>, Fault<'a>> {
+fn range_part(value: Value<'_>, part: fn(&Range) -> i64) -> Result<Value<'_>, Fault<'_>> {
     match value {
         Value::Range(range) => Ok(Value::Int(part(range))),
         _ => Err(Fault::Internal("a range's attribute of something else")),

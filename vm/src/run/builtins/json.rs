@@ -226,8 +226,7 @@ fn scalar<'a>(
                 return Err(error.raise(context, text));
             }
         },
-        Peek::Infinity => float(context, jiter, peek, text)?,
-        Peek::NaN => float(context, jiter, peek, text)?,
+        Peek::Infinity | Peek::NaN => float(context, jiter, peek, text)?,
         _ => {
             let start = jiter.current_index();
             let bytes = match jiter.known_number_bytes(peek) {

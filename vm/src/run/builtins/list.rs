@@ -126,7 +126,7 @@ pub fn extend<'a>(
 }
 
 /// Item of a list or tuple, which may shrink meanwhile.
-fn item<'a>(sequence: Value<'a>, index: usize) -> Option<Value<'a>> {
+fn item(sequence: Value<'_>, index: usize) -> Option<Value<'_>> {
     match sequence {
         Value::List(list) => list.get(index),
         Value::Tuple(tuple) => tuple.items().get(index).copied(),

@@ -106,7 +106,8 @@ pub fn divmod<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value
             Value::Object(Object::TimeDelta(_))
         )
     );
-    if !durations && !(arithmetic::is_number(left) && arithmetic::is_number(right)) {
+    let numbers = arithmetic::is_number(left) && arithmetic::is_number(right);
+    if !(durations || numbers) {
         let (left, right) = (left.type_of().name(), right.type_of().name());
         let text = format_args!("unsupported operand type(s) for divmod(): '{left}' and '{right}'");
         return Err(context.raise(Class::TypeError, text));

@@ -7,7 +7,6 @@ use super::{ErrorSite, LogEntry, Machine, Prepared};
 use crate::bytecode::Code;
 use crate::program::Program;
 use crate::run::arena::Arena;
-use crate::run::function::Function;
 use crate::run::host::{Fixed, Host};
 use crate::run::survivors::{Abandoned, Survivors};
 use crate::run::value::Value;
@@ -36,14 +35,12 @@ impl<'a> Machine<'a> {
         evaluated: &'b FrozenVec<Box<Code>>,
     ) -> Result<Machine<'b>, Abandoned> {
         let definitions = self.code(survivors, arena, program, evaluated)?;
-        let function = |survivors: &mut Survivors<'a, 'b>, known: &Option<&'a Function<'a>>| {
-            known
-                .map(|function| survivors.function(function))
-                .transpose()
-        };
         let mut codes = Vec::with_capacity(self.codes.len());
         for known in &self.codes {
-            codes.push(function(survivors, known)?);
+            codes.push(match known {
+                Some(function) => Some(survivors.function(function)?),
+                None => None,
+            });
         }
         let mut evaluations = Vec::with_capacity(self.evaluations.len());
         for (text, function) in &self.evaluations {

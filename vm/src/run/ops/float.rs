@@ -1,5 +1,7 @@
 //! Operators on floats, and their decimal texts.
 
+use std::cmp::Ordering;
+
 use crate::bytecode::operand::Binary;
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
@@ -130,20 +132,20 @@ fn round_tens(number: f64, places: usize) -> f64 {
         .and_then(|(_, exponent)| exponent.parse::<i64>().ok())
         .unwrap_or(0);
     let kept = exponent - places as i64;
-    let magnitude = if kept < -1 {
-        0.0
-    } else if kept == -1 {
-        // 0 or one unit: above half of it, or half exactly, which rounds to the even 0.
-        let half: f64 = format!("5e{exponent}").parse().unwrap_or(f64::MAX);
-        if number.abs() > half {
-            format!("1e{places}").parse().unwrap_or(f64::INFINITY)
-        } else {
-            0.0
+    let magnitude = match kept.cmp(&-1) {
+        Ordering::Less => 0.0,
+        Ordering::Equal => {
+            // 0 or one unit: above half of it, or half exactly, which rounds to the even 0.
+            let half: f64 = format!("5e{exponent}").parse().unwrap_or(f64::MAX);
+            if number.abs() > half {
+                format!("1e{places}").parse().unwrap_or(f64::INFINITY)
+            } else {
+                0.0
+            }
         }
-    } else {
-        format!("{:.*e}", kept as usize, number.abs())
+        Ordering::Greater => format!("{:.*e}", kept as usize, number.abs())
             .parse()
-            .unwrap_or(f64::INFINITY)
+            .unwrap_or(f64::INFINITY),
     };
     magnitude.copysign(number)
 }

@@ -32,6 +32,10 @@ impl<'a> Values<'a> {
 }
 
 /// One `%…` directive.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags of a printf directive"
+)]
 #[derive(Clone, Copy, Debug, Default)]
 struct Directive {
     left: bool,
@@ -70,7 +74,7 @@ pub fn format<'a>(
         Value::Dict(_) | Value::List(_) | Value::Range(_) | Value::Bytes(_) => true,
         _ => values.used >= 1,
     };
-    if !all_used && !(values.named && !values.is_tuple) {
+    if !all_used && (values.is_tuple || !values.named) {
         return Err(context.raise(
             Class::TypeError,
             "not all arguments converted during string formatting",

@@ -38,21 +38,19 @@ pub fn int_of<'a>(
     shown: Value<'a>,
 ) -> Result<Value<'a>, Fault<'a>> {
     context.charge_bytes(text.len() * 4)?;
-    let (digits, radix, negative) = match plain(text).as_deref().and_then(|text| digits(text, base))
-    {
-        Some(found) => found,
-        None => {
-            let mut repr = context.builder();
-            print::write_repr(context, &mut repr, shown)?;
-            let end = super::subscript::offset(repr.as_str(), SHOWN_MAX);
-            return Err(context.raise(
-                Class::ValueError,
-                format_args!(
-                    "invalid literal for int() with base {base}: {}",
-                    &repr.as_str()[..end]
-                ),
-            ));
-        }
+    let Some((digits, radix, negative)) =
+        plain(text).as_deref().and_then(|text| digits(text, base))
+    else {
+        let mut repr = context.builder();
+        print::write_repr(context, &mut repr, shown)?;
+        let end = super::subscript::offset(repr.as_str(), SHOWN_MAX);
+        return Err(context.raise(
+            Class::ValueError,
+            format_args!(
+                "invalid literal for int() with base {base}: {}",
+                &repr.as_str()[..end]
+            ),
+        ));
     };
     if digits.len() <= 18 && radix <= 10 {
         // 18 digits always fit.

@@ -16,7 +16,7 @@ pub fn get<'a>(
     index: Value<'a>,
 ) -> Result<Value<'a>, Fault<'a>> {
     match container {
-        Value::Dict(dict) => return get_key(context, dict, index),
+        Value::Dict(dict) => get_key(context, dict, index),
         Value::List(list) => {
             if let Value::Slice(slice) = index {
                 let part = Part::of(context, slice, list.len())?;

@@ -115,7 +115,7 @@ fn midnight<'a>(args: Args<'a, '_>) -> Result<Moment<'a>, Fault<'a>> {
     })
 }
 
-fn part<'a>(value: Value<'a>, of: fn(Civil) -> i64) -> Result<Value<'a>, Fault<'a>> {
+fn part(value: Value<'_>, of: fn(Civil) -> i64) -> Result<Value<'_>, Fault<'_>> {
     match value {
         Value::Object(Object::Date(days)) => Ok(Value::Int(of(Civil::from_days(*days)))),
         _ => Err(Fault::Internal("a date's attribute of something else")),

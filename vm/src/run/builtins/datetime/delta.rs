@@ -1,5 +1,7 @@
 //! `datetime.timedelta`.
 
+use std::fmt::Write as _;
+
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{FromPrimitive, Signed, ToPrimitive, Zero};
@@ -68,7 +70,7 @@ static METHODS: &[NativeDef] = &[method(
     },
 )];
 
-fn part<'a>(value: Value<'a>, of: fn(Delta) -> i128) -> Result<Value<'a>, Fault<'a>> {
+fn part(value: Value<'_>, of: fn(Delta) -> i128) -> Result<Value<'_>, Fault<'_>> {
     match value {
         Value::Object(Object::TimeDelta(delta)) => Ok(Value::Int(of(*delta) as i64)),
         _ => Err(Fault::Internal("a timedelta's attribute of something else")),
@@ -307,14 +309,15 @@ impl Duration {
             days @ (1 | -1) => format!("{days} day, "),
             days => format!("{days} days, "),
         };
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "{}:{:02}:{:02}",
             seconds / 3600,
             seconds / 60 % 60,
             seconds % 60
-        ));
+        );
         if delta.microseconds() != 0 {
-            text.push_str(&format!(".{:06}", delta.microseconds()));
+            let _ = write!(text, ".{:06}", delta.microseconds());
         }
         text
     }

@@ -11,6 +11,8 @@ mod time_of_day;
 pub mod value;
 mod zone;
 
+use std::fmt::Write as _;
+
 pub use date::TYPE as DATE;
 pub use delta::{TYPE as TIMEDELTA, abs};
 pub use moment::TYPE as DATETIME;
@@ -62,14 +64,12 @@ pub fn binary<'a>(
             Binary::Add | Binary::Sub,
             Some(Object::DateTime(moment)),
             Some(Object::TimeDelta(delta)),
-        ) => shifted(context, op, moment, *delta).map(Some),
-        (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::DateTime(moment))) => {
+        )
+        | (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::DateTime(moment))) => {
             shifted(context, op, moment, *delta).map(Some)
         }
-        (Binary::Add | Binary::Sub, Some(Object::Date(days)), Some(Object::TimeDelta(delta))) => {
-            shifted_days(context, op, *days, *delta).map(Some)
-        }
-        (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::Date(days))) => {
+        (Binary::Add | Binary::Sub, Some(Object::Date(days)), Some(Object::TimeDelta(delta)))
+        | (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::Date(days))) => {
             shifted_days(context, op, *days, *delta).map(Some)
         }
         (Binary::Sub, Some(Object::DateTime(left)), Some(Object::DateTime(right))) => {
@@ -259,10 +259,10 @@ fn clock_text(clock: value::Clock) -> String {
 /// Seconds and microseconds where `repr` shows them.
 fn push_parts(text: &mut String, clock: value::Clock) {
     if clock.second != 0 || clock.microsecond != 0 {
-        text.push_str(&format!(", {}", clock.second));
+        let _ = write!(text, ", {}", clock.second);
     }
     if clock.microsecond != 0 {
-        text.push_str(&format!(", {}", clock.microsecond));
+        let _ = write!(text, ", {}", clock.microsecond);
     }
 }
 

@@ -26,14 +26,13 @@ pub fn clock<'a>(context: &mut Context<'a>, clock: Clock, spec: &str) -> Result<
     Ok(match spec {
         "hours" => format!("{hour:02}"),
         "minutes" => format!("{hour:02}:{minute:02}"),
-        "seconds" => format!("{hour:02}:{minute:02}:{second:02}"),
         "milliseconds" => {
             let milli = microsecond / 1000;
             format!("{hour:02}:{minute:02}:{second:02}.{milli:03}")
         }
-        "microseconds" => format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}"),
+        "seconds" => format!("{hour:02}:{minute:02}:{second:02}"),
         "auto" if microsecond == 0 => format!("{hour:02}:{minute:02}:{second:02}"),
-        "auto" => format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}"),
+        "auto" | "microseconds" => format!("{hour:02}:{minute:02}:{second:02}.{microsecond:06}"),
         _ => return Err(context.raise(Class::ValueError, "Unknown timespec value")),
     })
 }

@@ -87,7 +87,7 @@ fn receiver<'a>(args: Args<'a, '_>) -> Result<TimeOfDay<'a>, Fault<'a>> {
     }
 }
 
-fn part<'a>(value: Value<'a>, of: fn(Clock) -> i64) -> Result<Value<'a>, Fault<'a>> {
+fn part(value: Value<'_>, of: fn(Clock) -> i64) -> Result<Value<'_>, Fault<'_>> {
     match value {
         Value::Object(Object::Time(time)) => Ok(Value::Int(of(Clock::of(time.micros)))),
         _ => Err(Fault::Internal("a time's attribute of something else")),
@@ -106,7 +106,7 @@ pub fn value<'a>(
 
 /// As `strftime` sees it: on the first of January 1900.
 #[must_use]
-pub fn as_moment<'a>(time: TimeOfDay<'a>) -> Moment<'a> {
+pub fn as_moment(time: TimeOfDay<'_>) -> Moment<'_> {
     const YEARS_70: i64 = 25_567 * super::calendar::DAY;
     Moment {
         micros: EPOCH - YEARS_70 + time.micros,

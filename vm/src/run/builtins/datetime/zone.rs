@@ -1,5 +1,7 @@
 //! Zones: the tz database that is built in, in the manner of `pytz`, and `datetime.timezone`.
 
+use std::fmt::Write as _;
+
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
@@ -341,10 +343,10 @@ pub fn offset_text(offset: i64, separator: &str) -> String {
     let mut text = format!("{sign}{:02}{separator}{:02}", clock.hour, clock.minute);
     if clock.second != 0 || clock.microsecond != 0 {
         text.push_str(separator);
-        text.push_str(&format!("{:02}", clock.second));
+        let _ = write!(text, "{:02}", clock.second);
     }
     if clock.microsecond != 0 {
-        text.push_str(&format!(".{:06}", clock.microsecond));
+        let _ = write!(text, ".{:06}", clock.microsecond);
     }
     text
 }

@@ -36,13 +36,13 @@ fn getone<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>
         None => TURNS_MAX,
         Some(_) => u32::try_from(args.index(context, 1)?).unwrap_or(0),
     };
-    if pattern.len() > super::PATTERN_BYTES_MAX {
+    if pattern.len() > super::pattern::PATTERN_BYTES_MAX {
         return Err(context.raise(Class::RegexError, "a pattern for a random text is too long"));
     }
     context.charge(16 + pattern.len() * 4)?;
     let (tree, root) = match parse::parse(pattern, Flags::default()) {
         Ok(parsed) => parsed,
-        Err(error) => return Err(super::syntax_error(context, pattern, &error)),
+        Err(error) => return Err(super::pattern::syntax_error(context, pattern, &error)),
     };
     let mut out = context.builder();
     let mut generator = Generator {
@@ -149,13 +149,13 @@ fn pick<'a>(context: &mut Context<'a>, items: &[Item], negated: bool) -> Result<
     };
     context.charge(items.len() + 4)?;
     if !negated {
-        let sizes: u64 = items.iter().map(size).sum();
+        let sizes: u64 = items.iter().copied().map(size).sum();
         if sizes > 0 {
             let mut chosen = context.random().below(sizes);
             for item in items {
-                let size = size(item);
+                let size = size(*item);
                 if chosen < size {
-                    return Ok(nth(context, item, chosen));
+                    return Ok(nth(context, *item, chosen));
                 }
                 chosen -= size;
             }
@@ -179,9 +179,9 @@ fn pick<'a>(context: &mut Context<'a>, items: &[Item], negated: bool) -> Result<
 }
 
 /// Characters of an item that are drawn evenly: all of a range, the ASCII ones of a class.
-fn size(item: &Item) -> u64 {
+fn size(item: Item) -> u64 {
     match item {
-        Item::Range(low, high) => u64::from(u32::from(*high) - u32::from(*low)) + 1,
+        Item::Range(low, high) => u64::from(u32::from(high) - u32::from(low)) + 1,
         Item::Category(Category::Digit, false) => 10,
         Item::Category(Category::Space, false) => 1,
         Item::Category(Category::Word, false) => 63,
@@ -189,15 +189,15 @@ fn size(item: &Item) -> u64 {
     }
 }
 
-fn nth(context: &mut Context<'_>, item: &Item, index: u64) -> char {
+fn nth(context: &mut Context<'_>, item: Item, index: u64) -> char {
     match item {
         Item::Range(low, _) => {
             // Surrogates are no characters: what falls on them is drawn once more below them.
-            let code = u32::from(*low) + index as u32;
+            let code = u32::from(low) + index as u32;
             char::from_u32(code).unwrap_or_else(|| {
-                let first = 0xD800 - u32::from(*low);
+                let first = 0xD800 - u32::from(low);
                 let again = context.random().below(u64::from(first.max(1))) as u32;
-                char::from_u32(u32::from(*low) + again).unwrap_or(*low)
+                char::from_u32(u32::from(low) + again).unwrap_or(low)
             })
         }
         Item::Category(Category::Digit, _) => char::from(b'0' + index as u8),

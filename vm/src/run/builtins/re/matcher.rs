@@ -149,6 +149,10 @@ impl<'t, 'a> Search<'t, 'a> {
         self.text[..at].chars().next_back()
     }
 
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each instruction, with the place in registers"
+    )]
     fn run(
         &mut self,
         context: &mut Context<'a>,

@@ -5,6 +5,10 @@
 pub struct Id(pub u32);
 
 /// Flags of one place of a pattern.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the flags of re, each by its name"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flags {
     /// `i`
