@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a case stands on one line)
 """Record what CPython 3.11 gives for thousands of expressions over built-ins.
 
     python3.11 tests/vm/record_builtins.py > vm/tests/recorded_builtins.json
@@ -106,10 +107,42 @@ def numbers() -> Iterator[str]:
     for text in texts:
         yield f"int({text})" if "4300" not in text else f"int({text}) % 1000007"
         yield f"float({text})"
-    for text in ["'ff'", "'0xff'", "'0XFF'", "'0x_f'", "'-0b101'", "'0o17'", "'zz'", "'9'", "'10'", "'010'", "'00'", "'_'", "'0x'", "'1_1'", "5", "b'11'", "None"]:
+    for text in [
+        "'ff'",
+        "'0xff'",
+        "'0XFF'",
+        "'0x_f'",
+        "'-0b101'",
+        "'0o17'",
+        "'zz'",
+        "'9'",
+        "'10'",
+        "'010'",
+        "'00'",
+        "'_'",
+        "'0x'",
+        "'1_1'",
+        "5",
+        "b'11'",
+        "None",
+    ]:
         for base in ["0", "2", "8", "10", "16", "36", "1", "37", "-1", "'a'", "2.0"]:
             yield f"int({text}, {base})"
-    for value in ["None", "[]", "1.9", "-1.9", "1e30", "float('nan')", "float('inf')", "True", "b'12'", "b'x'", "2**70", "()", "{}"]:
+    for value in [
+        "None",
+        "[]",
+        "1.9",
+        "-1.9",
+        "1e30",
+        "float('nan')",
+        "float('inf')",
+        "True",
+        "b'12'",
+        "b'x'",
+        "2**70",
+        "()",
+        "{}",
+    ]:
         yield f"int({value})"
         yield f"float({value})"
         yield f"bool({value})"
@@ -131,11 +164,156 @@ def numbers() -> Iterator[str]:
     for number in ["0", "5", "15", "25", "-15", "-25", "1250", "1350", "2**70", "True"]:
         for digits in ["0", "-1", "-2", "3", "-30"]:
             yield f"round({number}, {digits})"
-    for code in ["d", "x", "X", "o", "b", "c", "e", "f", "g", "%", "n", "s", "", ",", "_", "_x", ",d", ",.2f", "05", "+", " ", "-", "#x", "#o", "#b", "<8", ">8", "^8", "=8", "*^9", "0=8", "08,", "010,", "012_x", ".2", ".0f", ".1e", ".3g", "#.3g", "#g", "z.1f", "+.2%", "8.3f", "<8.3f", "é>6", "5x5", "!", ",,", "_,", ",_", ".", "99999999999999999999", "1.5.5", "+c", "G", "E", "F", "#.0f", "#e", "020.3f", "+020,.3f", "^+10", "010", "=+10", "<<5", ".10", "e5"]:
-        for value in ["0", "65", "-1234567", "1234.5678", "-0.0001", "1e20", "float('inf')", "float('nan')", "'abc'", "True", "2**70", "None", "[]"]:
+    for code in [
+        "d",
+        "x",
+        "X",
+        "o",
+        "b",
+        "c",
+        "e",
+        "f",
+        "g",
+        "%",
+        "n",
+        "s",
+        "",
+        ",",
+        "_",
+        "_x",
+        ",d",
+        ",.2f",
+        "05",
+        "+",
+        " ",
+        "-",
+        "#x",
+        "#o",
+        "#b",
+        "<8",
+        ">8",
+        "^8",
+        "=8",
+        "*^9",
+        "0=8",
+        "08,",
+        "010,",
+        "012_x",
+        ".2",
+        ".0f",
+        ".1e",
+        ".3g",
+        "#.3g",
+        "#g",
+        "z.1f",
+        "+.2%",
+        "8.3f",
+        "<8.3f",
+        "é>6",
+        "5x5",
+        "!",
+        ",,",
+        "_,",
+        ",_",
+        ".",
+        "99999999999999999999",
+        "1.5.5",
+        "+c",
+        "G",
+        "E",
+        "F",
+        "#.0f",
+        "#e",
+        "020.3f",
+        "+020,.3f",
+        "^+10",
+        "010",
+        "=+10",
+        "<<5",
+        ".10",
+        "e5",
+    ]:
+        for value in [
+            "0",
+            "65",
+            "-1234567",
+            "1234.5678",
+            "-0.0001",
+            "1e20",
+            "float('inf')",
+            "float('nan')",
+            "'abc'",
+            "True",
+            "2**70",
+            "None",
+            "[]",
+        ]:
             yield f"format({value}, {code!r})"
-    for directive in ["%d", "%i", "%5d", "%-5d|", "%05d", "%+d", "% d", "%x", "%#x", "%X", "%o", "%#o", "%e", "%.2e", "%f", "%.0f", "%.3f", "%g", "%G", "%s", "%r", "%a", "%c", "%5s|", "%-5s|", "%.2s", "%%", "%5.1f", "%05.1f", "%+.1f", "%-8.2f|", "%z", "%", "%5", "%ld", "%F", "%E", "%.5d", "%8.3d", "%#.3g", "%08x", "%+x", "%.0e", "%#.0f"]:
-        for value in ["5", "-5", "3.75", "-0.5", "'ab'", "'é'", "None", "True", "2**70", "[1]", "(1,)", "()", "(1, 2)", "{'a': 1}", "float('nan')", "float('-inf')", "65"]:
+    for directive in [
+        "%d",
+        "%i",
+        "%5d",
+        "%-5d|",
+        "%05d",
+        "%+d",
+        "% d",
+        "%x",
+        "%#x",
+        "%X",
+        "%o",
+        "%#o",
+        "%e",
+        "%.2e",
+        "%f",
+        "%.0f",
+        "%.3f",
+        "%g",
+        "%G",
+        "%s",
+        "%r",
+        "%a",
+        "%c",
+        "%5s|",
+        "%-5s|",
+        "%.2s",
+        "%%",
+        "%5.1f",
+        "%05.1f",
+        "%+.1f",
+        "%-8.2f|",
+        "%z",
+        "%",
+        "%5",
+        "%ld",
+        "%F",
+        "%E",
+        "%.5d",
+        "%8.3d",
+        "%#.3g",
+        "%08x",
+        "%+x",
+        "%.0e",
+        "%#.0f",
+    ]:
+        for value in [
+            "5",
+            "-5",
+            "3.75",
+            "-0.5",
+            "'ab'",
+            "'é'",
+            "None",
+            "True",
+            "2**70",
+            "[1]",
+            "(1,)",
+            "()",
+            "(1, 2)",
+            "{'a': 1}",
+            "float('nan')",
+            "float('-inf')",
+            "65",
+        ]:
             yield f"{directive!r} % {value}"
     yield from [
         "'%s %s' % ('a', 1)", "'%(a)s-%(b)d' % {'a': 1, 'b': 2.9}", "'%(a)s' % {'b': 1}", "'%(a)s' % 1", "'%(a' % {'a': 1}", "'%((a))s' % {'(a)': 1}", "'%*d' % (5, 3)",
@@ -282,7 +460,30 @@ def expressions() -> Iterator[str]:
         yield f"x = re.search({arguments}, re.I | re.M); x and (x.start(), x.end(), x.group(0))"
     for pattern in BAD_PATTERNS:
         yield f"re.compile({pattern!r})"
-    for template in [r"\1", r"\2", r"\g<1>", r"\g<k>", r"\g<z>", r"\g<", r"\g", r"\g<1a>", r"\n\t\\", r"\q", r"\0", r"\012", r"\400", "\\", r"a\1b\1", r"\g<0>", r"\.", r"\g<>", r"\99", "x\\1", r"\g<-1>", r"\a\b"]:
+    for template in [
+        r"\1",
+        r"\2",
+        r"\g<1>",
+        r"\g<k>",
+        r"\g<z>",
+        r"\g<",
+        r"\g",
+        r"\g<1a>",
+        r"\n\t\\",
+        r"\q",
+        r"\0",
+        r"\012",
+        r"\400",
+        "\\",
+        r"a\1b\1",
+        r"\g<0>",
+        r"\.",
+        r"\g<>",
+        r"\99",
+        "x\\1",
+        r"\g<-1>",
+        r"\a\b",
+    ]:
         yield f"re.sub('(?P<k>a)', {template!r}, 'bab')"
     yield from [
         "re.sub('a', lambda m: m.group().upper(), 'banana')", "re.sub('a', 1, 'b')", "re.sub('a', str, 'bab')", "re.sub('b', len, 'bab')", "re.sub('a', 'x', 5)", "re.findall('a', None)", "re.findall(1, 'a')", "re.findall([], 'a')", "re.search('a', b'a')", "re.escape('a.b*c[d] é-_')", "re.escape(1)", "re.compile('a', re.I)", "re.compile('a\\'b').pattern", "re.compile('(a)(?P<n>b)').groups, re.compile('(a)(?P<n>b)').groupindex == {'n': 2}",
@@ -348,7 +549,13 @@ def dates() -> Iterator[str]:
     if pytz is not None:
         for zone in ["Europe/Madrid", "America/New_York", "Asia/Kolkata", "UTC"]:
             yield f"repr(pytz.timezone({zone!r})), str(pytz.timezone({zone!r}))"
-            for when in ["2024, 1, 15, 12", "2024, 7, 15, 12", "2024, 3, 31, 2, 30", "2024, 10, 27, 2, 30", "2024, 11, 3, 1, 30"]:
+            for when in [
+                "2024, 1, 15, 12",
+                "2024, 7, 15, 12",
+                "2024, 3, 31, 2, 30",
+                "2024, 10, 27, 2, 30",
+                "2024, 11, 3, 1, 30",
+            ]:
                 yield f"pytz.timezone({zone!r}).localize(datetime.datetime({when}))"
                 yield f"str(pytz.timezone({zone!r}).localize(datetime.datetime({when}), is_dst=True))"
                 yield f"datetime.datetime({when}, tzinfo=datetime.timezone.utc).astimezone(pytz.timezone({zone!r})).strftime('%Y-%m-%d %H:%M %Z %z')"

@@ -1,7 +1,7 @@
-//! Runs requests over commands that come with them: for tests that compare with CPython.
+//! Runs requests over commands that come with them: for tests that compare with `CPython`.
 //!
 //! Each line of the standard input is `{"commands": {name: {"code": text, "items": [text]}}, "body": text, "query": {…},
-//! "units": int}`; each line of the output is `{"status": int, "body": text}`.
+//! "units": int, "collect": bool}`, where `collect` moves what is live after each slice; each line of the output is `{"status": int, "body": text}`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
