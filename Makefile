@@ -70,6 +70,15 @@ test: $(VENV)/.dev build ## Every test: Rust, the memory model, Python, whole ap
 test-loom: ## The announcement protocol under every interleaving (loom)
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package shm_catalog --locked --release --quiet loom
 
+FUZZ_VM_S ?= 60
+
+.PHONY: fuzz-vm
+fuzz-vm: ## Fuzz the VM's scripts, definitions and bytecode (FUZZ_VM_S seconds each)
+	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is needed: cargo install cargo-fuzz --locked" >&2; exit 1; }
+	@cd vm && for target in scripts definitions bytecode; do \
+		RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run $$target -- -max_total_time=$(FUZZ_VM_S); \
+	done
+
 .PHONY: soak
 soak: $(VENV)/.dev build ## A million calls a client (long)
 	SOAK_CALLS=1000000 $(BIN)/python -m pytest tests/appliance/test_foreign_clients.py -k mixed --timeout=20000
