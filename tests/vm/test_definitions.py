@@ -50,7 +50,7 @@ def on_cpython(code: str) -> Any:
         compiled = compile(code, "<probe>", "exec", dont_inherit=True)
     exec(
         compiled,
-        {"self": SimpleNamespace(conector=connector), "task": {}, "__name__": "probe"},
+        {"self": SimpleNamespace(conector=connector), "task": {}},
     )
     return json.loads(json.dumps(connector.variables))
 
