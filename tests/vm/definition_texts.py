@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (a case stands on one line)
 """Definitions that hold what writers of commands reach for. Each leaves what it found out in `out`."""
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import warnings
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +36,7 @@ def on_the_vm(machine: subprocess.Popen[str], code: str, units: int) -> Any:
     assert machine.stdin is not None
     assert machine.stdout is not None
     request = {"commands": {"probe": {"code": code, "items": []}}, "body": json.dumps({"script": "probe()"})}
-    machine.stdin.write(json.dumps({**request, "units": units}) + "\n")
+    machine.stdin.write(json.dumps({**request, "units": units, "collect": units < 4000}) + "\n")
     machine.stdin.flush()
     answer = json.loads(json.loads(machine.stdout.readline())["body"])
     return answer["variables"] if answer["success"] else answer
@@ -43,9 +44,13 @@ def on_the_vm(machine: subprocess.Popen[str], code: str, units: int) -> Any:
 
 def on_cpython(code: str) -> Any:
     connector = SimpleNamespace(variables={})
+    with warnings.catch_warnings():
+        # A snippet may call what cannot be called: that is what it shows.
+        warnings.simplefilter("ignore", SyntaxWarning)
+        compiled = compile(code, "<probe>", "exec", dont_inherit=True)
     exec(
-        compile(code, "<probe>", "exec", dont_inherit=True),
-        {"self": SimpleNamespace(conector=connector), "task": {}, "__name__": "probe"},
+        compiled,
+        {"self": SimpleNamespace(conector=connector), "task": {}},
     )
     return json.loads(json.dumps(connector.variables))
 

@@ -1,7 +1,7 @@
 //! Runs requests over commands that come with them: for tests that compare with `CPython`.
 //!
 //! Each line of the standard input is `{"commands": {name: {"code": text, "items": [text]}}, "body": text, "query": {…},
-//! "units": int}`; each line of the output is `{"status": int, "body": text}`.
+//! "units": int, "collect": bool}`, where `collect` moves what is live after each slice; each line of the output is `{"status": int, "body": text}`.
 
 use std::collections::HashMap;
 use std::io::{BufRead, Write};
@@ -74,6 +74,9 @@ fn answer(line: &serde_json::Value) -> (u16, String) {
     loop {
         if let Progress::Done(answer) = execution.run(units) {
             return (answer.status, answer.body);
+        }
+        if line["collect"] == true {
+            execution.collect().expect("only values that are known");
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! An execution owns its memory and a handle on its program. It is `Send`: slices may run on different threads.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use elsa::FrozenVec;
@@ -28,6 +29,7 @@ use crate::run::kind::Type;
 use crate::run::machine::{Machine, Slice};
 use crate::run::object::Object;
 use crate::run::ops::print;
+use crate::run::survivors::Abandoned;
 use crate::run::text::Text;
 use crate::run::value::{Bytes, Value};
 use crate::script::span::Position;
@@ -270,7 +272,8 @@ pub enum Progress {
 
 struct Memory {
     arena: Arena,
-    evaluated: FrozenVec<Box<Code>>,
+    /// Outlives the arena when what is live moves to another.
+    evaluated: Rc<FrozenVec<Box<Code>>>,
     program: Arc<Program>,
 }
 
@@ -286,6 +289,8 @@ self_cell!(
 #[allow(missing_debug_implementations)] // the arena is no text
 pub struct Execution {
     running: Running,
+    /// Bytes in use at which what is live is copied out next.
+    collect_at_bytes: usize,
 }
 
 // SAFETY: every reference and cell inside points into the memory that the execution itself owns and that nobody else
@@ -304,7 +309,7 @@ impl Execution {
         let arena = Arena::new(inputs.memory_bytes);
         let memory = Memory {
             arena,
-            evaluated: FrozenVec::new(),
+            evaluated: Rc::new(FrozenVec::new()),
             program,
         };
         let running = Running::try_new(memory, |memory| {
@@ -312,11 +317,92 @@ impl Execution {
                 Context::new(&memory.arena, granted(FUEL_MAX), inputs.now_us, inputs.seed);
             machine(memory, context, inputs)
         })?;
-        Ok(Self { running })
+        Ok(Self {
+            running,
+            collect_at_bytes: due_at(inputs.memory_bytes, 0),
+        })
     }
 
-    /// Run a slice of at most `units`.
+    /// Run a slice of at most `units`. What is not reached any more is left behind when enough has gathered.
     pub fn run(&mut self, units: u32) -> Progress {
+        let mut left = units;
+        loop {
+            let used_bytes = self.running.borrow_owner().arena.used_bytes();
+            let room = self.collect_at_bytes.saturating_sub(used_bytes) / COMMAND_BYTES;
+            let before = self.units_used();
+            let part = left.min((room as u32).max(PART_UNITS_MIN));
+            match self.run_part(part) {
+                Progress::Yielded => {}
+                done @ Progress::Done(_) => return done,
+            }
+            if self.running.borrow_owner().arena.used_bytes() >= self.collect_at_bytes
+                && let Err(what) = self.collect()
+            {
+                return self.internal(what);
+            }
+            let used = u32::try_from(self.units_used() - before).unwrap_or(u32::MAX);
+            left = left.saturating_sub(used.max(part));
+            if left == 0 {
+                return Progress::Yielded;
+            }
+        }
+    }
+
+    fn units_used(&mut self) -> u64 {
+        self.running
+            .with_dependent_mut(|_, machine| machine.context().budget().used())
+    }
+
+    /// Copy what is live into a new arena and go on there; when it does not fit, go on in the old one: false.
+    ///
+    /// Both arenas exist meanwhile: the new one may take at most what is in use of the old one, so that both together
+    /// stay below twice the quota. Tables of what was copied where take up to as much again. The error is a fault of the
+    /// machine: a value that nothing should reach.
+    pub fn collect(&mut self) -> Result<bool, &'static str> {
+        let old = self.running.borrow_owner();
+        let (quota_bytes, used_bytes) = (old.arena.quota_bytes(), old.arena.used_bytes());
+        let memory = Memory {
+            arena: Arena::new(quota_bytes.min(used_bytes + ARENA_BYTES_MIN)),
+            evaluated: Rc::clone(&old.evaluated),
+            program: Arc::clone(&old.program),
+        };
+        let mut work = 0;
+        let moved = Running::try_new(memory, |memory| {
+            self.running.with_dependent(|_, machine| {
+                machine.moved(&memory.arena, &memory.program, &memory.evaluated, &mut work)
+            })
+        });
+        let (live_bytes, has_moved) = match moved {
+            Ok(mut running) => {
+                running.with_dependent_mut(|memory, _| memory.arena.limit(quota_bytes));
+                self.running = running;
+                (self.running.borrow_owner().arena.used_bytes(), true)
+            }
+            Err(Abandoned::Full) => (used_bytes, false),
+            Err(Abandoned::Unknown(what)) => return Err(what),
+        };
+        self.collect_at_bytes = due_at(quota_bytes, live_bytes);
+        // Fuel that this uses up is missed by the next slice.
+        self.running.with_dependent_mut(|_, machine| {
+            let units = work.saturating_mul(UNITS_OF_A_COPY);
+            let _ = machine.context().budget().charge(units);
+        });
+        Ok(has_moved)
+    }
+
+    fn internal(&mut self, what: &str) -> Progress {
+        let failure = Failure {
+            status: 500,
+            code: "internal",
+            error: format!("Internal fault: {what}"),
+            position: None,
+            command: None,
+        };
+        self.running
+            .with_dependent_mut(|_, machine| Progress::Done(failed(machine, failure)))
+    }
+
+    fn run_part(&mut self, units: u32) -> Progress {
         self.running
             .with_dependent_mut(|memory, machine| match machine.run(units) {
                 Slice::Yielded => Progress::Yielded,
@@ -362,6 +448,29 @@ impl Execution {
             fuel_used: 0,
         }
     }
+}
+
+/// Bytes of a unit of the calls that leave most behind: a command's `task` and names were measured at 1 KB.
+const COMMAND_BYTES: usize = 1024;
+
+/// Units between two looks at the arena, at least: a look costs about as much as two calls.
+const PART_UNITS_MIN: u32 = 64;
+
+/// Below it an arena is not worth a look.
+const ARENA_BYTES_MIN: usize = 64 << 10;
+
+/// Units for an object that is copied: it is looked up, allocated and entered in a table.
+const UNITS_OF_A_COPY: usize = 8;
+
+/// Bytes in use at which to collect when `live_bytes` are live: after as much again, but at least an eighth and at most
+/// half of what the quota leaves, so that an execution pays for copying a byte at most a few times for each it makes.
+/// Never, once the quota leaves too little to gain.
+fn due_at(quota_bytes: usize, live_bytes: usize) -> usize {
+    let room = quota_bytes.saturating_sub(live_bytes);
+    if room < quota_bytes / 16 {
+        return usize::MAX;
+    }
+    live_bytes + live_bytes.max(quota_bytes / 8).min(room / 2)
 }
 
 fn machine<'a>(

@@ -1,6 +1,7 @@
 //! Text that wants to break the compiler of definitions gets an error with a place, soon, on a thread with the usual
 //! stack.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use vm::program::Definition;
@@ -47,9 +48,9 @@ fn nesting_of_every_kind_is_refused_or_compiled() {
             format!("{} = 1", "(x,".repeat(deep) + &")".repeat(deep)),
             format!(
                 "{}pass",
-                (0..deep.min(2_000))
-                    .map(|level| format!("{}if 1:\n", " ".repeat(level)))
-                    .collect::<String>()
+                (0..deep.min(2_000)).fold(String::new(), |text, level| text
+                    + &" ".repeat(level)
+                    + "if 1:\n")
                     + &" ".repeat(deep.min(2_000))
             ),
             format!("if 1:\n pass\n{}", "elif 1:\n pass\n".repeat(deep)),
@@ -100,8 +101,11 @@ fn size_is_bounded() {
     let mut code = String::from("def f(x):\n");
     for level in 1..=18 {
         let indent = " ".repeat(level);
-        code.push_str(&format!("{indent}while x:\n{indent} try:\n{indent}  if x: break\n{indent}  if x: return 1\n{indent} finally:\n"));
+        let _ = write!(
+            code,
+            "{indent}while x:\n{indent} try:\n{indent}  if x: break\n{indent}  if x: return 1\n{indent} finally:\n"
+        );
     }
-    code.push_str(&format!("{}pass\n", " ".repeat(20)));
+    let _ = writeln!(code, "{}pass", " ".repeat(20));
     error_of(&code);
 }

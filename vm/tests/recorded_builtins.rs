@@ -1,4 +1,4 @@
-//! Thousands of expressions over built-ins, each in a definition of its own, against what CPython 3.11 gave.
+//! Thousands of expressions over built-ins, each in a definition of its own, against what `CPython` 3.11 gave.
 //! The cases are recorded by `tests/vm/record_builtins.py`.
 
 #![allow(clippy::doc_markdown, reason = "CPython is a name here")]
@@ -26,7 +26,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("'%d %d'", "the position is one in CPython's own pattern"),
 ];
 
-/// The text that CPython and the definition give for a case.
+/// The text that `CPython` and the definition give for a case.
 fn run(catalog: &mut Embedded, case: &str) -> String {
     let is_statement = case.starts_with("x = ") || case.starts_with("x, ");
     let (statements, expression) = match case.rsplit_once("; ") {
@@ -52,7 +52,7 @@ fn run(catalog: &mut Embedded, case: &str) -> String {
     }
 }
 
-/// What a message says beyond doubt: some of CPython's texts are its parser's own.
+/// What a message says beyond doubt: some of `CPython`'s texts are its parser's own.
 fn same(expected: &str, found: &str) -> bool {
     if expected == found {
         return true;

@@ -1,8 +1,8 @@
 //! The memory of one execution: chunks that only grow and go all at once.
 //!
 //! Values are `Copy` handles (shared references) into it, so there are no reference counts, no destructors and no recursive
-//! drop: tearing an execution down costs O(chunks), whatever it built. The price is that garbage stays until the end; the
-//! quota bounds it.
+//! drop: tearing an execution down costs O(chunks), whatever it built. The price is that garbage stays until what is live
+//! is copied into another arena (`survivors`, between two slices); the quota bounds both.
 
 use bumpalo::Bump;
 use std::cell::Cell;
@@ -13,7 +13,7 @@ use crate::limits::Limit;
 #[derive(Debug)]
 pub struct Arena {
     bump: Bump,
-    quota_bytes: usize,
+    quota_bytes: Cell<usize>,
 }
 
 /// The quota does not allow the allocation. Becomes [`Limit::Memory`].
@@ -32,14 +32,23 @@ impl Arena {
     pub fn new(quota_bytes: usize) -> Self {
         let bump = Bump::new();
         bump.set_allocation_limit(Some(quota_bytes));
-        Self { bump, quota_bytes }
+        Self {
+            bump,
+            quota_bytes: Cell::new(quota_bytes),
+        }
+    }
+
+    /// Change what it may hold.
+    pub fn limit(&self, quota_bytes: usize) {
+        self.bump.set_allocation_limit(Some(quota_bytes));
+        self.quota_bytes.set(quota_bytes);
     }
 
     /// Forget everything and keep the largest chunk for the next execution.
     pub fn reset(&mut self, quota_bytes: usize) {
         self.bump.reset();
         self.bump.set_allocation_limit(Some(quota_bytes));
-        self.quota_bytes = quota_bytes;
+        self.quota_bytes.set(quota_bytes);
     }
 
     /// Bytes held from the system.
@@ -48,10 +57,25 @@ impl Arena {
         self.bump.allocated_bytes()
     }
 
+    /// Bytes of them that are in use, but for the ends of chunks that were left too small.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        self.bump.allocated_bytes() - self.bump.chunk_capacity()
+    }
+
+    /// What it may hold.
+    #[must_use]
+    pub fn quota_bytes(&self) -> usize {
+        self.quota_bytes.get()
+    }
+
     /// Bytes that may still be allocated, at most: what native code may build outside before it copies it in.
     #[must_use]
     pub fn remaining_bytes(&self) -> usize {
-        self.quota_bytes.saturating_sub(self.bump.allocated_bytes()) + self.bump.chunk_capacity()
+        self.quota_bytes
+            .get()
+            .saturating_sub(self.bump.allocated_bytes())
+            + self.bump.chunk_capacity()
     }
 
     /// Move a value in. Types that need dropping do not compile: nothing here is ever dropped.

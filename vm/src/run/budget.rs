@@ -7,7 +7,7 @@
 use crate::limits::{Limit, UNIT_BYTES};
 
 /// The units of an execution.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Budget {
     /// Units left of this slice; below zero: the slice is over.
     left: i64,

@@ -11,6 +11,7 @@ use super::exception::Exception;
 use super::fault::{Class, Fault};
 use super::hash::hash_value;
 use super::host::Host;
+use super::identity::Identities;
 use super::list::{List, Tuple};
 use super::random::Random;
 use super::text::Text;
@@ -27,6 +28,7 @@ pub struct Context<'a> {
     now_us: i64,
     host: Option<&'a Host<'a>>,
     patterns: Patterns<'a>,
+    identities: Identities<'a>,
 }
 
 impl<'a> Context<'a> {
@@ -40,7 +42,39 @@ impl<'a> Context<'a> {
             now_us,
             host: None,
             patterns: Patterns::default(),
+            identities: Identities::default(),
         }
+    }
+
+    /// The same context over another arena.
+    #[must_use]
+    pub fn moved<'b>(
+        &self,
+        arena: &'b Arena,
+        host: Option<&'b Host<'b>>,
+        patterns: Patterns<'b>,
+        identities: Identities<'b>,
+    ) -> Context<'b> {
+        Context {
+            arena,
+            budget: self.budget.clone(),
+            random: self.random.clone(),
+            now_us: self.now_us,
+            host,
+            patterns,
+            identities,
+        }
+    }
+
+    /// Numbers of the objects that were asked for theirs.
+    #[must_use]
+    pub const fn identities(&self) -> &Identities<'a> {
+        &self.identities
+    }
+
+    /// `id(value)`: a number that stays when the object is moved.
+    pub fn identify(&mut self, value: Value<'a>) -> Result<i64, Fault<'a>> {
+        Ok(self.identities.number(self.arena, value)?)
     }
 
     /// The execution's memory.
@@ -64,6 +98,12 @@ impl<'a> Context<'a> {
     /// Regular expressions that were compiled in this execution.
     pub fn patterns(&mut self) -> &mut Patterns<'a> {
         &mut self.patterns
+    }
+
+    /// Those known so far.
+    #[must_use]
+    pub const fn known_patterns(&self) -> &Patterns<'a> {
+        &self.patterns
     }
 
     /// The time as the script sees it: UTC, microseconds since 1970.
@@ -155,7 +195,9 @@ impl<'a> Context<'a> {
 
     /// An empty set.
     pub fn set(&mut self, frozen: bool) -> Result<&'a Set<'a>, Fault<'a>> {
-        Ok(self.arena.alloc(Set::new(Dict::new(), frozen))?)
+        Ok(self
+            .arena
+            .alloc(Set::new(self.arena.alloc(Dict::new())?, frozen))?)
     }
 
     /// Set a key of any kind; an unhashable one raises.

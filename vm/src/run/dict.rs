@@ -291,6 +291,50 @@ impl<'a> Dict<'a> {
             .filter(|(key, ..)| !key.is_unset())
     }
 
+    /// A dict in another arena with the same places and hashes, to be filled with [`Dict::fill`]: whoever iterates goes
+    /// on at its place.
+    pub fn outline<'b>(&self, arena: &'b Arena) -> Result<Dict<'b>, QuotaReached> {
+        let (entries, index) = (self.entries.get(), self.index.get());
+        let outline = arena.alloc_slice_with(entries.len(), |place| Entry {
+            key: Cell::new(Value::Unset),
+            value: Cell::new(Value::Unset),
+            hash: Cell::new(entries[place].hash.get()),
+        })?;
+        let numbers = arena.alloc_slice_with(index.len(), |slot| Cell::new(index[slot].get()))?;
+        Ok(Dict {
+            entries: Cell::new(outline),
+            used: self.used.clone(),
+            live: self.live.clone(),
+            index: Cell::new(numbers),
+        })
+    }
+
+    /// Number of places that may hold an entry.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.used.get()
+    }
+
+    /// Key and value at a place below [`Dict::places`]; a deleted entry's are unset.
+    #[must_use]
+    pub fn entry_at(&self, place: usize) -> (Value<'a>, Value<'a>) {
+        let entry = &self.entries.get()[place];
+        (entry.key.get(), entry.value.get())
+    }
+
+    /// Set a place of an outline.
+    pub fn fill(&self, place: usize, key: Value<'a>, value: Value<'a>) {
+        let entry = &self.entries.get()[place];
+        entry.key.set(key);
+        entry.value.set(value);
+    }
+
+    /// Bytes of its entries and index.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        size_of_val(self.entries.get()) + size_of_val(self.index.get())
+    }
+
     #[cold]
     fn rebuild(&self, arena: &'a Arena, capacity: usize) -> Result<(), QuotaReached> {
         // Entry numbers are 32 bits, of which two values are taken.
@@ -337,14 +381,15 @@ impl Default for Dict<'_> {
 /// A Python `set` or `frozenset`: a dict without values. Its order is that of insertion.
 #[derive(Debug)]
 pub struct Set<'a> {
-    entries: Dict<'a>,
+    /// A place of its own: iterators look at the dict, and are moved apart from the set.
+    entries: &'a Dict<'a>,
     frozen: bool,
 }
 
 impl<'a> Set<'a> {
     /// A set over the keys of `entries`.
     #[must_use]
-    pub const fn new(entries: Dict<'a>, frozen: bool) -> Self {
+    pub const fn new(entries: &'a Dict<'a>, frozen: bool) -> Self {
         Self { entries, frozen }
     }
 
@@ -368,8 +413,8 @@ impl<'a> Set<'a> {
 
     /// Its items as keys.
     #[must_use]
-    pub const fn entries(&self) -> &Dict<'a> {
-        &self.entries
+    pub const fn entries(&self) -> &'a Dict<'a> {
+        self.entries
     }
 }
 

@@ -107,8 +107,8 @@ fn hash_nested<'a>(
         }
         Value::Object(object) => match object.key() {
             Some(key) => hash_bytes(5, &key),
-            None => hash_int(std::ptr::from_ref(object).addr() as i64),
+            None => hash_int(context.identify(value)?),
         },
-        other => hash_bytes(4, &other.identity().to_le_bytes()),
+        other => hash_bytes(4, &context.identify(other)?.to_le_bytes()),
     })
 }

@@ -51,6 +51,17 @@ pub struct Iter<'a> {
 }
 
 impl<'a> Iter<'a> {
+    /// The same iterator at the same position over a source in another arena.
+    #[must_use]
+    pub fn moved<'b>(&self, source: Source<'b>) -> Iter<'b> {
+        Iter {
+            source,
+            position: self.position.clone(),
+            expected: self.expected.clone(),
+            depth: self.depth,
+        }
+    }
+
     /// The iterator's source.
     #[must_use]
     pub const fn source(&self) -> &Source<'a> {

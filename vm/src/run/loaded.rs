@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use super::arena::{Arena, QuotaReached};
 use super::builtins::{self, NativeDef};
 use super::context::Context;
 use super::fault::{Class, Fault};
@@ -63,6 +64,36 @@ impl<'a> Loaded<'a> {
             globals,
             arity,
         })?)
+    }
+
+    /// The same code in another arena, where `code` and `globals` are these. Constants and children are still missing.
+    pub fn outline<'b>(
+        &self,
+        arena: &'b Arena,
+        code: &'b Code,
+        globals: &'b [Box<str>],
+    ) -> Result<&'b Loaded<'b>, QuotaReached> {
+        arena.alloc(Loaded {
+            code,
+            constants: arena.alloc_cells(self.constants.len(), Value::Unset)?,
+            memories: arena
+                .alloc_slice_with(self.memories.len(), |place| self.memories[place].clone())?,
+            children: arena.alloc_cells(self.children.len(), None)?,
+            globals,
+            arity: self.arity,
+        })
+    }
+
+    /// Places of the constants' values.
+    #[must_use]
+    pub const fn constants(&self) -> &'a [Cell<Value<'a>>] {
+        self.constants
+    }
+
+    /// Places of the functions inside.
+    #[must_use]
+    pub const fn children(&self) -> &'a [Cell<Option<&'a Loaded<'a>>>] {
+        self.children
     }
 
     /// Do so many arguments by position fill its registers as they stand?

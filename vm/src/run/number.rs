@@ -3,6 +3,7 @@
 use num_bigint::{BigInt, Sign};
 use num_traits::{FromPrimitive, ToPrimitive};
 
+use super::arena::{Arena, QuotaReached};
 use super::context::Context;
 use super::fault::{Class, Fault};
 use super::value::Value;
@@ -16,6 +17,14 @@ pub struct Big<'a> {
 }
 
 impl Big<'_> {
+    /// The same int in another arena.
+    pub fn moved<'b>(&self, arena: &'b Arena) -> Result<Big<'b>, QuotaReached> {
+        Ok(Big {
+            sign: self.sign,
+            digits: arena.alloc_slice(self.digits)?,
+        })
+    }
+
     /// A copy that can be computed with.
     #[must_use]
     pub fn to_bigint(&self) -> BigInt {

@@ -37,6 +37,16 @@ impl<'a> Text<'a> {
         }
     }
 
+    /// The same text over characters in another arena.
+    #[must_use]
+    pub fn moved<'b>(&self, content: &'b str) -> Text<'b> {
+        Text {
+            content,
+            hash: self.hash.clone(),
+            chars: self.chars.clone(),
+        }
+    }
+
     /// The characters.
     #[inline]
     #[must_use]

@@ -231,7 +231,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// A number that tells two live objects of one kind apart (`id`).
+    /// A number that tells two live objects of one kind apart, until the next collection moves them: scripts see
+    /// [`super::context::Context::identify`].
     #[must_use]
     pub fn identity(self) -> u64 {
         fn place<T: ?Sized>(reference: &T) -> u64 {
@@ -264,6 +265,24 @@ impl<'a> Value<'a> {
             Self::Object(value) => place(value),
             Self::Cell(value) => place(value),
         }
+    }
+
+    /// True for what lies in the arena and moves with it.
+    #[must_use]
+    pub const fn is_moved(self) -> bool {
+        !matches!(
+            self,
+            Self::Unset
+                | Self::None
+                | Self::Bool(_)
+                | Self::Int(_)
+                | Self::Float(_)
+                | Self::Native(_)
+                | Self::Type(_)
+                | Self::Module(_)
+                | Self::Ellipsis
+                | Self::NotImplemented
+        )
     }
 
     /// The text, if it is one.

@@ -77,6 +77,30 @@ pub fn answer_within(
     units: u32,
     fuel: u64,
 ) -> (u16, String) {
+    answer_with(catalog, body, query, units, fuel, |_| ())
+}
+
+/// Answer one request, in slices of `units`, and move all that is live to another arena after each.
+pub fn answer_collecting(
+    catalog: &dyn Catalog,
+    body: &str,
+    query: &Query,
+    units: u32,
+) -> (u16, String) {
+    let fuel = vm::limits::FUEL_MAX;
+    answer_with(catalog, body, query, units, fuel, |execution| {
+        assert_eq!(execution.collect(), Ok(true));
+    })
+}
+
+fn answer_with(
+    catalog: &dyn Catalog,
+    body: &str,
+    query: &Query,
+    units: u32,
+    fuel: u64,
+    between: impl Fn(&mut Execution),
+) -> (u16, String) {
     let request = match Request::read(body.as_bytes()) {
         Ok(request) => request,
         Err(failure) => return (failure.status, failure.body()),
@@ -102,5 +126,6 @@ pub fn answer_within(
         if let vm::execution::Progress::Done(Answer { status, body, .. }) = execution.run(units) {
             return (status, body);
         }
+        between(&mut execution);
     }
 }

@@ -28,10 +28,8 @@ pub static FUNCTIONS: &[NativeDef] = &[
     function("iter", exactly(1), iter),
     function("print", Params::Any, print),
     function("callable", exactly(1), callable),
-    function("id", exactly(1), |_, args| {
-        Ok(Value::Int(
-            args.or_none(0).identity().cast_signed() & i64::MAX,
-        ))
+    function("id", exactly(1), |context, args| {
+        Ok(Value::Int(context.identify(args.or_none(0))?))
     }),
     function("hash", exactly(1), |context, args| {
         let hash = hash_value(context, args.or_none(0))?;

@@ -1,6 +1,7 @@
 //! The machine: one execution's frames and registers, and the loop that runs them in slices.
 
 mod call;
+mod collect;
 mod dispatch;
 mod eval;
 mod frame;
@@ -83,6 +84,8 @@ pub struct Machine<'a> {
     definitions: Vec<Option<Prepared<'a>>>,
     /// Keys of arguments by index.
     indexes: Vec<&'a Text<'a>>,
+    /// Child statements as values, by number.
+    nodes: Vec<Value<'a>>,
     logs: Vec<LogEntry<'a>>,
     site: Option<ErrorSite<'a>>,
     clock: Option<fn() -> u64>,
@@ -113,6 +116,7 @@ impl<'a> Machine<'a> {
             codes: vec![None; program.codes.len()],
             definitions: vec![None; program.definitions.len()],
             indexes: Vec::new(),
+            nodes: Vec::new(),
             logs: Vec::new(),
             site: None,
             clock,

@@ -184,7 +184,8 @@ impl<'a> Machine<'a> {
         for (place, item) in items.iter().take(named).enumerate() {
             properties.set_text(arena, item, self.stack[first + place])?;
         }
-        let branches = arena.alloc(Dict::new())?;
+        let count = if site.branches.is_some() { 2 } else { 0 };
+        let branches = arena.alloc(Dict::with_capacity(arena, count)?)?;
         if let Some([yes, no]) = &site.branches {
             for (key, numbers) in [(fixed.yes, yes), (fixed.no, no)] {
                 let nodes = self.nodes(numbers)?;
@@ -208,13 +209,28 @@ impl<'a> Machine<'a> {
         Ok(task)
     }
 
+    /// A new list of child statements; the statements themselves are the same values each time.
     fn nodes(&mut self, numbers: &[u32]) -> Result<&'a List<'a>, Fault<'a>> {
-        let list = self.context.empty_list()?;
-        for number in numbers {
-            let node = Value::Object(self.context.arena().alloc(Object::Node(*number))?);
-            self.context.push(list, node)?;
+        if numbers.is_empty() {
+            return self.context.empty_list();
         }
-        Ok(list)
+        if self.nodes.is_empty() {
+            self.nodes.resize(self.program.codes.len(), Value::Unset);
+        }
+        for number in numbers {
+            let known = &mut self.nodes[*number as usize];
+            if known.is_unset() {
+                *known = Value::Object(self.context.arena().alloc(Object::Node(*number))?);
+            }
+        }
+        let known = &self.nodes;
+        let places = self
+            .context
+            .arena()
+            .alloc_slice_with(numbers.len(), |place| {
+                std::cell::Cell::new(known[numbers[place] as usize])
+            })?;
+        Ok(self.context.arena().alloc(List::over(places))?)
     }
 
     /// `self.process_step(node)`

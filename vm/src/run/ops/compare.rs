@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use super::sets::combine;
 use crate::bytecode::operand::Binary;
 use crate::run::context::Context;
+use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
 use crate::run::hash::hash_value;
 use crate::run::number::{as_bigint, float_as_int};
@@ -193,24 +194,15 @@ pub fn equal<'a>(
                 if view.kind == ViewKind::Keys =>
             {
                 context.charge(set.len())?;
-                let same = view.dict.len() == set.len()
-                    && set
-                        .entries()
-                        .iter_hashed()
-                        .all(|(key, _, hash)| view.dict.get(key, hash).is_some());
-                if !same {
+                if !same_keys(view.dict, set.entries()) {
                     return Ok(false);
                 }
             }
             (Value::Object(Object::View(left)), Value::Object(Object::View(right)))
                 if left.kind == ViewKind::Keys && right.kind == ViewKind::Keys =>
             {
-                let same = left.dict.len() == right.dict.len()
-                    && left
-                        .dict
-                        .iter_hashed()
-                        .all(|(key, _, hash)| right.dict.get(key, hash).is_some());
-                if !same {
+                context.charge(left.dict.len())?;
+                if !same_keys(left.dict, right.dict) {
                     return Ok(false);
                 }
             }
@@ -225,6 +217,14 @@ pub fn equal<'a>(
         }
     }
     Ok(true)
+}
+
+/// Do two dicts have the same keys?
+fn same_keys<'a>(left: &Dict<'a>, right: &Dict<'a>) -> bool {
+    left.len() == right.len()
+        && left
+            .iter_hashed()
+            .all(|(key, _, hash)| right.get(key, hash).is_some())
 }
 
 /// Compare two items at once if neither is a container, else let them wait. Identical items are equal (NaN in a list).
@@ -438,29 +438,7 @@ pub fn contains<'a>(
             }
             _ => Ok(false),
         },
-        Value::Bytes(bytes) => match item {
-            Value::Int(number @ 0..=255) => Ok(bytes.as_slice().contains(&(number as u8))),
-            Value::Bool(flag) => Ok(bytes.as_slice().contains(&u8::from(flag))),
-            Value::Int(_) | Value::Big(_) => {
-                Err(context.raise(Class::ValueError, "byte must be in range(0, 256)"))
-            }
-            Value::Bytes(part) => {
-                context.charge_bytes(bytes.as_slice().len() * part.as_slice().len().max(1))?;
-                let part = part.as_slice();
-                Ok(part.is_empty()
-                    || bytes
-                        .as_slice()
-                        .windows(part.len())
-                        .any(|window| window == part))
-            }
-            other => {
-                let name = other.type_of().name();
-                Err(context.raise(
-                    Class::TypeError,
-                    format_args!("a bytes-like object is required, not '{name}'"),
-                ))
-            }
-        },
+        Value::Bytes(bytes) => contains_bytes(context, bytes.as_slice(), item),
         Value::Object(Object::View(view)) if view.kind == ViewKind::Keys => {
             let hash = hash_value(context, item)?;
             Ok(view.dict.find(item, hash).is_some())
@@ -480,6 +458,33 @@ pub fn contains<'a>(
             Err(context.raise(
                 Class::TypeError,
                 format_args!("argument of type '{name}' is not iterable"),
+            ))
+        }
+    }
+}
+
+/// `item in bytes`.
+fn contains_bytes<'a>(
+    context: &mut Context<'a>,
+    bytes: &'a [u8],
+    item: Value<'a>,
+) -> Result<bool, Fault<'a>> {
+    match item {
+        Value::Int(number @ 0..=255) => Ok(bytes.contains(&(number as u8))),
+        Value::Bool(flag) => Ok(bytes.contains(&u8::from(flag))),
+        Value::Int(_) | Value::Big(_) => {
+            Err(context.raise(Class::ValueError, "byte must be in range(0, 256)"))
+        }
+        Value::Bytes(part) => {
+            context.charge_bytes(bytes.len() * part.as_slice().len().max(1))?;
+            let part = part.as_slice();
+            Ok(part.is_empty() || bytes.windows(part.len()).any(|window| window == part))
+        }
+        other => {
+            let name = other.type_of().name();
+            Err(context.raise(
+                Class::TypeError,
+                format_args!("a bytes-like object is required, not '{name}'"),
             ))
         }
     }

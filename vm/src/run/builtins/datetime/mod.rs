@@ -11,6 +11,8 @@ mod time_of_day;
 pub mod value;
 mod zone;
 
+use std::fmt::Write as _;
+
 pub use date::TYPE as DATE;
 pub use delta::{TYPE as TIMEDELTA, abs};
 pub use moment::TYPE as DATETIME;
@@ -64,8 +66,8 @@ pub fn binary<'a>(
             Binary::Add | Binary::Sub,
             Some(Object::DateTime(moment)),
             Some(Object::TimeDelta(delta)),
-        ) => shifted(context, op, moment, *delta).map(Some),
-        (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::DateTime(moment))) => {
+        )
+        | (Binary::Add, Some(Object::TimeDelta(delta)), Some(Object::DateTime(moment))) => {
             shifted(context, op, moment, *delta).map(Some)
         }
         (Binary::Add | Binary::Sub, Some(Object::Date(days)), Some(Object::TimeDelta(delta)))

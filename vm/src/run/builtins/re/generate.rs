@@ -36,13 +36,13 @@ fn getone<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>
         None => TURNS_MAX,
         Some(_) => u32::try_from(args.index(context, 1)?).unwrap_or(0),
     };
-    if pattern.len() > super::PATTERN_BYTES_MAX {
+    if pattern.len() > super::pattern::PATTERN_BYTES_MAX {
         return Err(context.raise(Class::RegexError, "a pattern for a random text is too long"));
     }
     context.charge(16 + pattern.len() * 4)?;
     let (tree, root) = match parse::parse(pattern, Flags::default()) {
         Ok(parsed) => parsed,
-        Err(error) => return Err(super::syntax_error(context, pattern, &error)),
+        Err(error) => return Err(super::pattern::syntax_error(context, pattern, &error)),
     };
     let mut out = context.builder();
     let mut generator = Generator {
@@ -152,10 +152,10 @@ fn pick<'a>(context: &mut Context<'a>, items: &[Item], negated: bool) -> Result<
         let sizes: u64 = items.iter().copied().map(size).sum();
         if sizes > 0 {
             let mut chosen = context.random().below(sizes);
-            for item in items.iter().copied() {
-                let size = size(item);
+            for item in items {
+                let size = size(*item);
                 if chosen < size {
-                    return Ok(nth(context, item, chosen));
+                    return Ok(nth(context, *item, chosen));
                 }
                 chosen -= size;
             }

@@ -1,6 +1,6 @@
 //! `re.Match`.
 
-use super::{Pattern, group_text, matcher::UNSET, template};
+use super::{Pattern, matcher::UNSET, search::group_text, template};
 use crate::run::builtins::{
     Args, AttributeDef, NativeDef, TypeDef, at_least, between, exactly, method, named, optional,
 };

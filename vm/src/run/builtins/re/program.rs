@@ -10,6 +10,7 @@
 
 use super::tree::{Category, Flags, Greed, Id, Item, Node, Place, Tree};
 use crate::limits::Limit;
+use crate::run::arena::{Arena, QuotaReached};
 use crate::run::context::Context;
 use crate::run::fault::Fault;
 use crate::run::unicode;
@@ -101,6 +102,61 @@ pub struct Program<'a> {
     pub anchored: bool,
     /// `Pattern.flags`
     pub flags: Flags,
+}
+
+impl Program<'_> {
+    /// The same program in another arena.
+    pub fn moved<'b>(&self, arena: &'b Arena) -> Result<Program<'b>, QuotaReached> {
+        let one = |one: One<'_>| -> Result<One<'b>, QuotaReached> {
+            Ok(match one {
+                One::Char(character) => One::Char(character),
+                One::Folded(character, ascii) => One::Folded(character, ascii),
+                One::NotNewline => One::NotNewline,
+                One::Any => One::Any,
+                One::Set(set) => One::Set(arena.alloc(Set {
+                    ascii: set.ascii,
+                    items: arena.alloc_slice(set.items)?,
+                    negated: set.negated,
+                    flags: set.flags,
+                })?),
+            })
+        };
+        let mut code = Vec::with_capacity(self.code.len());
+        for inst in self.code {
+            code.push(match *inst {
+                Inst::One(condition) => Inst::One(one(condition)?),
+                Inst::Run(condition, least, most, greed) => {
+                    Inst::Run(one(condition)?, least, most, greed)
+                }
+                Inst::Split(first, second) => Inst::Split(first, second),
+                Inst::Jump(to) => Inst::Jump(to),
+                Inst::Save(slot) => Inst::Save(slot),
+                Inst::At(place) => Inst::At(place),
+                Inst::Reference(group, folded, ascii) => Inst::Reference(group, folded, ascii),
+                Inst::IfGroup(group, to) => Inst::IfGroup(group, to),
+                Inst::Reset(slot) => Inst::Reset(slot),
+                Inst::Again(slot, least, most, greedy, end) => {
+                    Inst::Again(slot, least, most, greedy, end)
+                }
+                Inst::Begin(barrier, back, to) => Inst::Begin(barrier, back, to),
+                Inst::Finish => Inst::Finish,
+                Inst::Match => Inst::Match,
+            });
+        }
+        let mut names = Vec::with_capacity(self.names.len());
+        for (name, group) in self.names {
+            names.push((arena.alloc_str(name)?, *group));
+        }
+        Ok(Program {
+            code: arena.alloc_slice(&code)?,
+            slots: self.slots,
+            groups: self.groups,
+            names: arena.alloc_slice(&names)?,
+            prefix: arena.alloc_str(self.prefix)?,
+            anchored: self.anchored,
+            flags: self.flags,
+        })
+    }
 }
 
 /// What follows a case: the characters that Python holds equal to one when case is ignored.

@@ -1,9 +1,10 @@
 //! Replacement texts: `\1`, `\g<name>`, escapes.
 
 use super::{
-    Pattern, group_text,
+    Pattern,
     parse::{Error, Kind},
-    syntax_error,
+    pattern::syntax_error,
+    search::group_text,
 };
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
