@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::builtins::{self, NativeDef};
+use super::builtins::{self, AttributeDef, NativeDef};
 use super::context::Context;
 use super::fault::{Class, Fault};
 use super::kind::Type;
@@ -21,6 +21,8 @@ pub enum Memory {
     Place(u32),
     /// This method of this type.
     Method(Type, &'static NativeDef),
+    /// This attribute of this type.
+    Attribute(Type, &'static AttributeDef),
 }
 
 /// One function's code in an execution.
