@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::bytecode::Code;
+use crate::bytecode::escape::task_stays;
 use crate::definition::DefinitionError;
 use crate::script::span::Position;
 
@@ -15,6 +16,8 @@ pub struct Definition {
     pub items: Vec<Box<str>>,
     /// Its code, or why it has none: then calling it fails, and nothing else does.
     pub code: Result<Code, DefinitionError>,
+    /// Its runs leave nothing of their `task` behind: see [`task_stays`].
+    pub task_stays: bool,
 }
 
 impl Definition {
@@ -22,10 +25,13 @@ impl Definition {
     #[must_use]
     pub fn new(name: &str, source: &str, interface_json: &str) -> Self {
         let items = crate::interface::items(interface_json);
+        let code = crate::compile::definition(name, source);
+        let task_stays = code.as_ref().is_ok_and(task_stays);
         Self {
             name: name.into(),
             items,
-            code: crate::compile::definition(name, source),
+            code,
+            task_stays,
         }
     }
 }

@@ -95,6 +95,8 @@ pub struct CallSite {
     pub branches: Option<[Vec<u32>; 2]>,
     /// Code numbers of the statements in a loop's body.
     pub sequence: Vec<u32>,
+    /// Its number among all sites of the program.
+    pub number: u32,
 }
 
 /// What a site runs.

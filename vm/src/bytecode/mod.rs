@@ -1,6 +1,7 @@
 //! Register bytecode: instructions, code, text form, verification.
 
 pub mod code;
+pub mod escape;
 pub mod listing;
 pub mod op;
 pub mod operand;

@@ -96,7 +96,8 @@ fn module_code(name: &str, module: &Module) -> Result<Code, Problem> {
     let names = Names::of_block(&module.expressions, &module.body);
     let mut compiler = Compiler::new(&module.expressions, World::Definition);
     let mut function = Function::new(name, Kind::Module);
-    let dynamic = ["globals", "locals", "vars", "eval", "exec"];
+    // Not `eval`: it sees the dicts that it is given and nothing else.
+    let dynamic = ["globals", "locals", "vars", "exec"];
     let all_global = dynamic
         .iter()
         .any(|name| names.mentioned.contains(*name) || names.nested.contains(*name));

@@ -87,6 +87,13 @@ pub fn script(script: &Script, catalog: &dyn Catalog) -> Result<Program, Problem
     for code in &mut codes {
         code.seal();
     }
+    for (number, site) in codes
+        .iter_mut()
+        .flat_map(|code| &mut code.sites)
+        .enumerate()
+    {
+        site.number = number as u32;
+    }
     for code in &codes {
         verify::verify(code, 0, compiler.definitions.len(), codes.len()).map_err(|error| {
             Problem {
@@ -397,6 +404,7 @@ impl<'t> ScriptCompiler<'t> {
             context,
             branches,
             sequence: Vec::new(),
+            number: 0,
         })?;
         Ok(if is_error { Err(site) } else { Ok(site) })
     }
@@ -419,6 +427,7 @@ impl<'t> ScriptCompiler<'t> {
             context: None,
             branches: None,
             sequence: Vec::new(),
+            number: 0,
         })?;
         self.function().emit(Op::Fail { s });
         Ok(())
@@ -562,6 +571,7 @@ impl<'t> ScriptCompiler<'t> {
             context: None,
             branches: None,
             sequence: Vec::new(),
+            number: 0,
         })?;
         let few = Few(count.min(255) as u8);
         self.function().emit(Op::CallScript {
@@ -650,6 +660,7 @@ impl<'t> ScriptCompiler<'t> {
                 context: None,
                 branches: None,
                 sequence: Vec::new(),
+                number: 0,
             })?;
             self.function().emit(Op::RunPart {
                 d: Dst(register),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::arena::{Arena, QuotaReached};
-use super::builtins::{self, NativeDef};
+use super::builtins::{self, AttributeDef, NativeDef};
 use super::context::Context;
 use super::fault::{Class, Fault};
 use super::kind::Type;
@@ -22,6 +22,8 @@ pub enum Memory {
     Place(u32),
     /// This method of this type.
     Method(Type, &'static NativeDef),
+    /// This attribute of this type.
+    Attribute(Type, &'static AttributeDef),
 }
 
 /// One function's code in an execution.

@@ -1,6 +1,6 @@
 //! Attribute access: `value.name`.
 
-use super::{NativeDef, type_def};
+use super::{AttributeDef, NativeDef, type_def};
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Method;
@@ -30,6 +30,20 @@ pub fn owner_of(native: &'static NativeDef) -> Type {
                 .any(|known| std::ptr::eq(known, native))
         })
         .unwrap_or(Type::Object)
+}
+
+/// The attribute that `value.name` reads, when that follows from the value's type.
+#[must_use]
+pub fn own_attribute(value: Value<'_>, name: &str) -> Option<(Type, &'static AttributeDef)> {
+    if let Value::Module(_) | Value::Type(_) | Value::Function(_) | Value::Native(_) = value {
+        return None;
+    }
+    let kind = value.type_of();
+    if find_method(kind, name).is_some() {
+        return None;
+    }
+    let mut attributes = type_def(kind).attributes.iter();
+    Some((kind, attributes.find(|attribute| attribute.name == name)?))
 }
 
 /// `value.name`; an attribute that is not there gives nothing.

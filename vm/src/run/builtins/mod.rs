@@ -75,7 +75,7 @@ mod text_split;
 mod text_translate;
 
 pub use arguments::Args;
-pub use attributes::{attribute, find_method, owner_of};
+pub use attributes::{attribute, find_method, own_attribute, owner_of};
 pub use connector::set_attribute;
 pub use dict::update_from as update_dict;
 pub use float::float_of;

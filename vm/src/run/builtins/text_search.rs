@@ -287,6 +287,18 @@ fn strip_ends<'a>(
             ));
         }
     };
+    // Mostly there is nothing to take off, which the outer bytes show.
+    let stays = |byte: Option<&u8>| {
+        byte.is_some_and(|byte| match set {
+            Some(set) => byte.is_ascii() && !set.as_bytes().contains(byte),
+            None => byte.is_ascii_graphic(),
+        })
+    };
+    let bytes = text.as_bytes();
+    if (ends == Ends::Right || stays(bytes.first())) && (ends == Ends::Left || stays(bytes.last()))
+    {
+        return Ok(args.receiver);
+    }
     let work = set.map_or(1, str::len).max(1);
     // Only what is taken off is looked at.
     let mut stripped = text;

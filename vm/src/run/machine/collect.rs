@@ -123,6 +123,7 @@ impl<'a> Machine<'a> {
             site,
             clock: self.clock,
             began_ns: self.began_ns,
+            kept: Vec::new(),
         })
     }
 
@@ -156,6 +157,7 @@ impl<'a> Machine<'a> {
                     Some(Prepared {
                         loaded: survivors.code(prepared.loaded, code, &code.globals)?,
                         items: arena.alloc_slice(&items)?,
+                        task_stays: prepared.task_stays,
                     })
                 }
                 _ => None,

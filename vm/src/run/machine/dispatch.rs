@@ -400,7 +400,17 @@ impl<'a> Machine<'a> {
                 Op::GetAttribute { d, o, k } => {
                     save!();
                     let value = r!(o);
+                    let memory = function.code.memory(k);
+                    if let Memory::Attribute(kind, attribute) = memory.get()
+                        && value.type_of() == kind
+                    {
+                        r!(d) = (attribute.get)(&mut self.context, value)?;
+                        continue;
+                    }
                     let name = function.code.name_of(k);
+                    if let Some((kind, attribute)) = builtins::own_attribute(value, name) {
+                        memory.set(Memory::Attribute(kind, attribute));
+                    }
                     match builtins::attribute(&mut self.context, value, name)? {
                         Some(found) => r!(d) = found,
                         None => return Err(self.context.no_attribute(value, name)),

@@ -6,6 +6,7 @@ mod dispatch;
 mod eval;
 mod frame;
 mod script;
+mod task;
 mod unwind;
 
 pub use frame::{Frame, FrameKind};
@@ -24,6 +25,7 @@ use super::value::Value;
 use crate::bytecode::Code;
 use crate::limits::Limit;
 use crate::program::Program;
+use task::KeptTask;
 
 /// How a slice ended.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +67,8 @@ pub struct ErrorSite<'a> {
 struct Prepared<'a> {
     loaded: &'a Loaded<'a>,
     items: &'a [&'a Text<'a>],
+    /// Runs of it leave nothing of their `task` behind.
+    task_stays: bool,
 }
 
 /// One execution.
@@ -86,6 +90,8 @@ pub struct Machine<'a> {
     indexes: Vec<&'a Text<'a>>,
     /// Child statements as values, by number.
     nodes: Vec<Value<'a>>,
+    /// What call sites use again, by number. It may be emptied between any two slices.
+    kept: Vec<Option<&'a KeptTask<'a>>>,
     logs: Vec<LogEntry<'a>>,
     site: Option<ErrorSite<'a>>,
     clock: Option<fn() -> u64>,
@@ -117,6 +123,7 @@ impl<'a> Machine<'a> {
             definitions: vec![None; program.definitions.len()],
             indexes: Vec::new(),
             nodes: Vec::new(),
+            kept: Vec::new(),
             logs: Vec::new(),
             site: None,
             clock,
@@ -191,6 +198,7 @@ impl<'a> Machine<'a> {
         let prepared = Prepared {
             loaded,
             items: arena.alloc_slice(&items)?,
+            task_stays: definition.task_stays,
         };
         self.definitions[number] = Some(prepared);
         Ok(prepared)

@@ -9,9 +9,7 @@ use crate::limits::LOG_ENTRIES_MAX;
 use crate::run::builtins::{Args, Run, type_def};
 use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
-use crate::run::function::Function;
 use crate::run::kind::Type;
-use crate::run::list::List;
 use crate::run::loaded::{Loaded, Memory};
 use crate::run::object::Object;
 use crate::run::ops::print;
@@ -123,114 +121,6 @@ impl<'a> Machine<'a> {
             self.host.function_local_vars
         };
         self.host.local_vars.set(scope);
-    }
-
-    /// Run a command's definition.
-    pub(super) fn command(
-        &mut self,
-        site: Site,
-        first: usize,
-        count: usize,
-        result: usize,
-    ) -> Result<(), Fault<'a>> {
-        let site: &'a CallSite = &self.top().function.code.code().sites[site.index()];
-        let Callee::Definition(number) = site.callee else {
-            return Err(Fault::Internal("a site without a command"));
-        };
-        let prepared = self.definition(number as usize)?;
-        let task = self.task(site, prepared.items, first, count)?;
-        let code = prepared.loaded.code();
-        let arena = self.context.arena();
-        let globals = arena.alloc_cells(code.globals.len(), Value::Unset)?;
-        let function = Function {
-            code: prepared.loaded,
-            globals,
-            closure: &[],
-            defaults: &[],
-        };
-        let function = arena.alloc(function)?;
-        let base = self.frame_end();
-        self.push(function, base, result, FrameKind::Command)?;
-        self.stack[base] = Value::Dict(task);
-        self.stack[base + 1] = self.host.fixed.executor;
-        Ok(())
-    }
-
-    /// `task`: properties under their index first, then under the interface's items; an item without argument has none.
-    fn task(
-        &mut self,
-        site: &'a CallSite,
-        items: &'a [&'a Text<'a>],
-        first: usize,
-        count: usize,
-    ) -> Result<&'a Dict<'a>, Fault<'a>> {
-        let arena = self.context.arena();
-        let fixed = self.host.fixed;
-        let named = items.len().min(count);
-        let properties = arena.alloc(Dict::with_capacity(arena, count + named)?)?;
-        while self.indexes.len() < count {
-            let text = arena.alloc_str(&self.indexes.len().to_string())?;
-            self.indexes.push(arena.alloc(Text::new(text))?);
-        }
-        for place in 0..count {
-            let key = self.indexes[place];
-            properties.append(
-                arena,
-                Value::Str(key),
-                key.hash(),
-                self.stack[first + place],
-            )?;
-        }
-        for (place, item) in items.iter().take(named).enumerate() {
-            properties.set_text(arena, item, self.stack[first + place])?;
-        }
-        let count = if site.branches.is_some() { 2 } else { 0 };
-        let branches = arena.alloc(Dict::with_capacity(arena, count)?)?;
-        if let Some([yes, no]) = &site.branches {
-            for (key, numbers) in [(fixed.yes, yes), (fixed.no, no)] {
-                let nodes = self.nodes(numbers)?;
-                branches.set_text(arena, key, Value::List(nodes))?;
-            }
-        }
-        let sequence = self.nodes(&site.sequence)?;
-        let context = match &site.context {
-            Some(target) => self.context.text_over(target)?,
-            None => Value::None,
-        };
-        let task = arena.alloc(Dict::with_capacity(arena, 4)?)?;
-        for (key, value) in [
-            (fixed.properties, Value::Dict(properties)),
-            (fixed.context, context),
-            (fixed.branches, Value::Dict(branches)),
-            (fixed.sequence, Value::List(sequence)),
-        ] {
-            task.append(arena, Value::Str(key), key.hash(), value)?;
-        }
-        Ok(task)
-    }
-
-    /// A new list of child statements; the statements themselves are the same values each time.
-    fn nodes(&mut self, numbers: &[u32]) -> Result<&'a List<'a>, Fault<'a>> {
-        if numbers.is_empty() {
-            return self.context.empty_list();
-        }
-        if self.nodes.is_empty() {
-            self.nodes.resize(self.program.codes.len(), Value::Unset);
-        }
-        for number in numbers {
-            let known = &mut self.nodes[*number as usize];
-            if known.is_unset() {
-                *known = Value::Object(self.context.arena().alloc(Object::Node(*number))?);
-            }
-        }
-        let known = &self.nodes;
-        let places = self
-            .context
-            .arena()
-            .alloc_slice_with(numbers.len(), |place| {
-                std::cell::Cell::new(known[numbers[place] as usize])
-            })?;
-        Ok(self.context.arena().alloc(List::over(places))?)
     }
 
     /// `self.process_step(node)`

@@ -113,7 +113,6 @@ fn order_float(float: f64, int: Value<'_>) -> Option<Option<Ordering>> {
     }))
 }
 
-#[expect(clippy::too_many_lines, reason = "an arm a pair of types")]
 /// `left == right`. Pairs of nested items wait in a list; each costs a unit, so self-containing lists end by fuel or by
 /// the list's bound.
 pub fn equal<'a>(
@@ -374,7 +373,6 @@ fn leaf_ordered<'a>(
 }
 
 /// `item in container`.
-#[expect(clippy::too_many_lines, reason = "an arm a type")]
 pub fn contains<'a>(
     context: &mut Context<'a>,
     container: Value<'a>,

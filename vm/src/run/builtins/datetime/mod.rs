@@ -19,8 +19,6 @@ pub use moment::TYPE as DATETIME;
 pub use time_of_day::TYPE as TIME;
 pub use zone::{PYTZ, TIMEZONE, ZONE};
 
-use std::fmt::Write as _;
-
 use std::cmp::Ordering;
 
 use super::{Member, ModuleDef};
