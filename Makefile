@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-RUST_SOURCES := $(shell find shm_catalog engine appliance bench \( -path bench/reference -o -path engine/fuzz \) -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
+RUST_SOURCES := $(shell find shm_catalog engine vm appliance bench \( -path bench/reference -o -path engine/fuzz -o -path vm/fuzz \) -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print) Cargo.toml Cargo.lock
 PROTO_SOURCES := $(wildcard proto/*.proto)
 
 .PHONY: help
@@ -80,10 +80,13 @@ miri: ## The engine's core and its header decoder under Miri (nightly; a few min
 FUZZ_S ?= 60
 
 .PHONY: fuzz
-fuzz: ## Fuzz the engine's core and its header decoder (FUZZ_S seconds each)
+fuzz: ## Fuzz the engine's core and header decoder, and the VM's scripts, definitions and bytecode (FUZZ_S seconds each)
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is needed: cargo install cargo-fuzz --locked" >&2; exit 1; }
 	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run hpack -- -max_total_time=$(FUZZ_S)
 	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run connection -- -max_total_time=$(FUZZ_S)
+	cd vm && for target in scripts definitions bytecode; do \
+		RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run $$target -- -max_total_time=$(FUZZ_S) || exit 1; \
+	done
 
 .PHONY: soak
 soak: $(VENV)/.dev build ## A million calls a client (long)

@@ -216,13 +216,14 @@ class SlotState(TypedDict):
 
 @final
 class WorkerSlots:
-    """All worker slots: the existing segment ``/dev/shm/<name>`` of ``pages`` times ``SLOT_BYTES``.
+    """All worker slots: the existing segment ``/dev/shm/<name>`` of ``segment_bytes(pages)`` bytes.
 
-    ``state`` is vacant, starting, serving, draining or stopped; ``role`` grpc or none; ``heartbeat_ns`` is
+    ``state`` is vacant, starting, serving, draining or stopped; ``role`` grpc, http or none; ``heartbeat_ns`` is
     CLOCK_MONOTONIC. Raises: SegmentError; its methods IndexError for a page that does not exist.
     """
 
-    SLOT_BYTES: ClassVar[int]
+    @staticmethod
+    def segment_bytes(pages: int) -> int: ...
     def __new__(cls, name: str, pages: int) -> Self: ...
     def __len__(self) -> int: ...
     def clear(self, page: int) -> None:
@@ -284,9 +285,9 @@ def run_null_server(
     it and is raised. Raises OSError.
     """
 
-def run_worker(control_fd: int, name_process: Callable[[int], object]) -> int:
+def run_worker(control_fd: int, name_process: Callable[[str, int], object]) -> int:
     """Runs a worker under the orders of ``control_fd`` until it has drained or its supervisor is gone.
 
-    ``name_process`` is called once with the worker's slot. Returns the exit code of the process: 0, 71 when the
-    system refused something, 78 for orders that cannot be followed.
+    ``name_process`` is called once with the worker's role and slot. Returns the exit code of the process: 0, 71
+    when the system refused something, 78 for orders that cannot be followed.
     """

@@ -13,8 +13,8 @@ import setproctitle
 from appliance import _native
 
 
-def _name_process(slot: int) -> None:
-    setproctitle.setproctitle(f"avap: grpc worker {slot}")
+def _name_process(role: str, slot: int) -> None:
+    setproctitle.setproctitle(f"avap: {role} worker {slot}")
 
 
 def main(arguments: list[str]) -> int:

@@ -35,6 +35,7 @@ class ApplianceProcess:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ}
         ours = {
             "AVAP_STATE_DIR": str(state_dir), "API_KEY": KEY, "PORT": "0", "AVAP_METRICS_PORT": "0",
+            "AVAP_HTTP_WORKERS": "0",
             "AVAP_CATALOG_REFRESH_S": "3600",  # no poll falls into a measurement
         }  # fmt: skip
         self.command = [str(Path(sys.executable).parent / "avap"), "serve"]

@@ -162,6 +162,7 @@ class Server:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
         ours = {
             "AVAP_STATE_DIR": str(state_dir), "API_KEY": KEY, "PORT": "0", "AVAP_METRICS_PORT": "0",
+            "AVAP_HTTP_WORKERS": "0",
             "AVAP_CATALOG_REFRESH_S": "3600", "DATABASE_URL": url,
         }  # fmt: skip
         avap = str(Path(sys.executable).parent / "avap")

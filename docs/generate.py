@@ -23,6 +23,8 @@ DOCUMENTS = ("README.md", "docs/operations.md")
 PART = re.compile(r"(<!-- generated: (?P<name>[^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 COMPUTED = {
     "grpc.workers": "allowed cores - 1, at least 1",
+    "vm.threads": "allowed cores - 1, at least 1",
+    "http.cors_origins": "none",
     "state_dir": "`$STATE_DIRECTORY`, else `/var/lib/avap` for root where it exists, "
     "else `$XDG_STATE_HOME/avap`, else `~/.local/state/avap`",
 }

@@ -14,8 +14,8 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 BACKLOG = 4096  # the kernel caps it at net.core.somaxconn
 
 
-def listen_group(host: str, port: int, count: int) -> list[socket.socket]:
-    """Open `count` SO_REUSEPORT sockets on one address; `port` 0 takes any free one.
+def listen_group(host: str, port: int, count: int, setting: str) -> list[socket.socket]:
+    """Open `count` SO_REUSEPORT sockets on one address; `port` 0 takes any free one. `setting` names the port's.
 
     A socket without SO_REUSEPORT is bound first, because the kernel would share the port silently with a foreign
     group of the same user (socket(7)). Raises PortTakenError, OsRefusedError.
@@ -39,7 +39,7 @@ def listen_group(host: str, port: int, count: int) -> list[socket.socket]:
         for listener in group:
             listener.close()
         if isinstance(error, OSError):
-            raise _refusal(error, host, port) from error
+            raise _refusal(error, host, port, setting) from error
         raise
     return group
 
@@ -67,14 +67,14 @@ def _open(family: socket.AddressFamily) -> socket.socket:
     return listener
 
 
-def _refusal(error: OSError, host: str, port: int) -> PortTakenError | OsRefusedError:
+def _refusal(error: OSError, host: str, port: int, setting: str) -> PortTakenError | OsRefusedError:
     if error.errno == errno.EADDRINUSE:
         return PortTakenError(
             f"port {port} on {host} is taken by another process; "
-            f"find it with `ss -ltnp 'sport = :{port}'`, or set another PORT"
+            f"find it with `ss -ltnp 'sport = :{port}'`, or set another {setting}"
         )
     if error.errno in (errno.EACCES, errno.EPERM):
         return OsRefusedError(f"this user may not bind port {port} on {host}; use a port from 1024 up")
     if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
         return OsRefusedError(f"no socket to be had for {host}:{port}: {error.strerror}; raise the limit (nofile)")
-    return OsRefusedError(f"cannot bind {host}:{port}: {os.strerror(error.errno or 0)}; check AVAP_BIND and PORT")
+    return OsRefusedError(f"cannot bind {host}:{port}: {os.strerror(error.errno or 0)}; check AVAP_BIND and {setting}")

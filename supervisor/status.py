@@ -32,6 +32,7 @@ def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
         started_at_ms=supervisor.started_at_ms,
         state=phase,
         grpc_address=supervisor.grpc_address,
+        http_address=supervisor.http_address,
         metrics_address=supervisor.metrics_address,
         key_source=supervisor.keys.source,
         keys=len(supervisor.keys.values),
@@ -89,7 +90,7 @@ def _worker_status(supervisor: Supervisor, slot: Slot) -> admin_pb2.WorkerStatus
     process = slot.process
     page = supervisor.slots.state(slot.page)
     return admin_pb2.WorkerStatus(
-        role="grpc",
+        role=slot.role,
         slot=slot.index,
         pid=process.pid if process else 0,
         state=str(page["state"]) if slot.live else "starting" if process else "vacant",

@@ -9,8 +9,10 @@ Everything is undone in the opposite order, whatever ends it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -19,7 +21,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 
 from appliance._native import Announcer, SegmentError, WorkerSlots
-from appliance.config import Keys, Loaded, Settings, read_signing_keys, secret_values
+from appliance.config import Keys, Loaded, Settings, allowed_cores, http_needs_key, read_signing_keys, secret_values
 from appliance.errors import AvapError, OsRefusedError
 from appliance.logging import Logger
 from appliance.pb import admin_pb2
@@ -73,6 +75,7 @@ class Supervisor:
         self.log = log
         self.started_at_ms = time.time_ns() // 1_000_000
         self.grpc_address = ""
+        self.http_address = ""
         self.metrics_address = ""
         self.draining = False
         self.source_hangs = False  # at the end: its thread could not be ended
@@ -152,13 +155,10 @@ class Supervisor:
             self.log.warning("Leftovers Removed", names=area.leftovers)
         if area.foreign:
             self.log.warning("Leftovers Kept", names=area.foreign, reason="they belong to another user")
-        listeners = listen_group(settings.bind, settings.grpc.port, settings.grpc.workers)
-        for listener in listeners:
-            stack.callback(listener.close)
-        self.grpc_address = address_text(listeners[0])
-        pages = 2 * len(listeners)
+        listeners = self._listen(stack)
+        pages = 2 * sum(len(group) for group in listeners.values())
         announce_name = area.create("announce", Announcer.ANNOUNCE_BYTES)
-        self._slots_name = area.create("slots", pages * WorkerSlots.SLOT_BYTES)
+        self._slots_name = area.create("slots", WorkerSlots.segment_bytes(pages))
         try:
             announcer = Announcer(announce_name)
             self.slots = WorkerSlots(self._slots_name, pages)
@@ -167,13 +167,13 @@ class Supervisor:
                 f"no room for the control pages in /dev/shm ({error}); free some space there or make it larger"
             ) from error
         self._segment_prefix = area.prefix
-        pinning = plan_pinning(settings.pin, len(listeners))
+        pinning = plan_pinning(settings.pin, settings.grpc.workers)
         stack.enter_context(beside(pinning))
         self.pool = WorkerPool(
             listeners,
             self.slots,
             self._worker_config,
-            pinning,
+            {"grpc": pinning, "http": [list(allowed_cores())] * settings.http.workers},
             self.log,
             self.faults,
             backoff_max_s=settings.worker.backoff_max_s,
@@ -211,6 +211,22 @@ class Supervisor:
         stack.push_async_callback(admin_server.stop, 0.5)
         self._opened = True
 
+    def _listen(self, stack: AsyncExitStack) -> dict[str, list[socket.socket]]:
+        """Open the listening sockets of each role, one a worker slot."""
+        settings = self.settings
+        groups = {"grpc": listen_group(settings.bind, settings.grpc.port, settings.grpc.workers, "PORT")}
+        try:
+            if settings.http.workers:
+                groups["http"] = listen_group(
+                    settings.bind, settings.http.port, settings.http.workers, "AVAP_HTTP_PORT"
+                )
+        finally:
+            for listener in itertools.chain(*groups.values()):
+                stack.callback(listener.close)
+        self.grpc_address = address_text(groups["grpc"][0])
+        self.http_address = address_text(groups["http"][0]) if "http" in groups else ""
+        return groups
+
     def _gate(self, settings: Settings) -> Gate:
         return Gate(
             self.settings.grpc.wire,
@@ -220,11 +236,11 @@ class Supervisor:
             settings.catalog.reserve_bytes,
         )
 
-    def _worker_config(self) -> dict[str, Any]:
+    def _worker_config(self, role: str) -> dict[str, Any]:
         settings = self.settings
         return {
             "type": "config",
-            "role": "grpc",
+            "role": role,
             "announce": f"{self._segment_prefix}announce",
             "slots": self._slots_name,
             "segment_prefix": self._segment_prefix,
@@ -232,6 +248,19 @@ class Supervisor:
             "drain_grace_ms": int(settings.drain.grace_s * 1000),
             "drain_timeout_ms": int(settings.drain.timeout_s * 1000),
             "log_level": self.loaded.settings.log.level,
+            **({"http": self._http_config()} if role == "http" else {}),
+        }
+
+    def _http_config(self) -> dict[str, Any]:
+        """What an HTTP worker needs beyond what all do."""
+        settings = self.settings
+        return {
+            "needs_key": http_needs_key(settings),
+            "cors_origins": list(settings.http.cors_origins),
+            "vm_threads": settings.vm.threads,
+            "vm_cores": [] if settings.pin == "off" else list(allowed_cores()),
+            "vm_memory_bytes": settings.vm.memory_mb << 20,
+            "vm_timeout_ms": settings.vm.timeout_ms,
         }
 
     async def _announce_ready(self) -> None:
@@ -241,7 +270,7 @@ class Supervisor:
         self._ready = True
         current = self.publisher.current
         self.log.info(
-            "Appliance Ready", grpc=self.grpc_address, metrics=self.metrics_address,
+            "Appliance Ready", grpc=self.grpc_address, http=self.http_address, metrics=self.metrics_address,
             generation=current.generation if current else 0, commands=current.commands if current else 0,
         )  # fmt: skip
         if current is None:
@@ -268,7 +297,7 @@ class Supervisor:
     async def _monitor(self) -> None:
         while True:
             await asyncio.sleep(MONITOR_S)
-            if self.pool.any_ticking():  # the loop lives, or this would not run
+            if self.pool.each_role_ticks():  # the loop lives, or this would not run
                 self._notifier.watchdog()
             if not self._ready and self.refresh.busy:
                 self._notifier.extend_start(START_EXTENSION_S)

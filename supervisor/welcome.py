@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SERVING = """
 AVAP Appliance {version} serves {commands} commands ({origin}, generation {generation}) on {grpc}
   key      {key}
-  metrics  http://{metrics}/metrics
+{http}  metrics  http://{metrics}/metrics
   state    {state}
 
 First calls, from another terminal in this folder:
@@ -59,6 +59,7 @@ def _text(supervisor: Supervisor) -> str:
     facts = {
         "version": supervisor.status().version,
         "grpc": supervisor.grpc_address,
+        "http": f"  http     http://{supervisor.http_address}\n" if supervisor.http_address else "",
         "metrics": supervisor.metrics_address,
         "state": supervisor.state_directory.path,
         "avap": avap,

@@ -1,8 +1,9 @@
-"""The gRPC workers: one for each slot, replaced when they die, adopted for while they are being replaced.
+"""The workers of both roles: one for each slot, replaced when they die, adopted for while they are being replaced.
 
-Each slot has a listening socket, a mailbox and an eventfd that outlive its workers. Workers pass connections on through
-the mailbox of the one with the fewest. While a slot is vacant the kernel keeps queueing connections on its socket, so
-after `ADOPT_AFTER_S` a live worker is told to accept from it until it is filled.
+Each slot has a listening socket and an eventfd that outlive its workers, and for gRPC a mailbox: gRPC workers pass
+connections on through the mailbox of the one with the fewest. While a slot is vacant the kernel keeps queueing
+connections on its socket, so after `ADOPT_AFTER_S` a live worker of the same role is told to accept from it until it is
+filled.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import random
 import signal
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,9 +39,13 @@ ABORT_GRACE_S = 1.0  # for a core dump; a stopped process does not even see SIGA
 class Slot:
     """One worker slot and whoever fills it."""
 
+    role: str
+    """`grpc` or `http`."""
     index: int
+    """Within the role, from 0."""
     listener: socket.socket
-    mailbox: tuple[socket.socket, socket.socket]  # receiving end, sending end: connections that others pass on
+    mailbox: tuple[socket.socket, ...]
+    """Receiving end, sending end: connections that others pass on; none for HTTP."""
     event_fd: int
     page: int
     process: WorkerProcess | None = None
@@ -63,31 +68,32 @@ class Slot:
         return process.acked_generation if process is not None else 0
 
 
+def _mailbox(role: str) -> tuple[socket.socket, ...]:
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET) if role == "grpc" else ()
+
+
 class WorkerPool:
     """Keeps every slot filled until it is drained."""
 
     def __init__(
         self,
-        listeners: list[socket.socket],
+        listeners: Mapping[str, Sequence[socket.socket]],
         slots: WorkerSlots,
-        config: Callable[[], Mapping[str, Any]],
-        cores: list[list[int] | None],
+        config: Callable[[str], Mapping[str, Any]],
+        cores: Mapping[str, Sequence[list[int] | None]],
         log: Logger,
         faults: Faults,
         *,
         backoff_max_s: float,
         heartbeat_timeout_s: float,
     ) -> None:
-        """`config` gives the frame for a worker that starts now; `cores` the affinity of each slot (None: any)."""
+        """`listeners` has the sockets of each role, one a slot; `config` gives the frame for a worker of a role that
+        starts now; `cores` the affinity of each of a role's slots (None: any).
+        """
+        places = [(role, index, one) for role, group in listeners.items() for index, one in enumerate(group)]
         self.slots = [
-            Slot(
-                index,
-                listener,
-                socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET),
-                os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK),
-                2 * index,
-            )
-            for index, listener in enumerate(listeners)
+            Slot(role, index, listener, _mailbox(role), os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK), 2 * place)
+            for place, (role, index, listener) in enumerate(places)
         ]
         self.changed = Pulse()  # a worker became ready, acked or died
         self._pages = slots
@@ -106,7 +112,7 @@ class WorkerPool:
         """Fill the slots and keep them filled; returns when the pool is drained and every worker is gone."""
         async with asyncio.TaskGroup() as group:
             for slot in self.slots:
-                group.create_task(self._keep_filled(slot), name=f"grpc worker {slot.index}")
+                group.create_task(self._keep_filled(slot), name=f"{slot.role} worker {slot.index}")
 
     def notify_all(self) -> None:
         """Wake every worker to look at the announcement page."""
@@ -128,10 +134,11 @@ class WorkerPool:
         """Whether every slot is filled by a ready worker."""
         return all(slot.live for slot in self.slots)
 
-    def any_ticking(self) -> bool:
-        """Whether at least one worker's heartbeat is fresh."""
+    def each_role_ticks(self) -> bool:
+        """Whether the heartbeat of at least one worker of each role is fresh."""
         now = time.monotonic_ns()
-        return any(slot.live and not self._stale(slot, now) for slot in self.slots)
+        ticking = {slot.role for slot in self.slots if slot.live and not self._stale(slot, now)}
+        return ticking == {slot.role for slot in self.slots}
 
     def drain(self) -> None:
         """Ask every worker to finish its streams and end; vacant slots stay vacant."""
@@ -177,6 +184,7 @@ class WorkerPool:
                 process = stuck.process
                 self._log.error(
                     "Worker Stuck",
+                    worker_role=stuck.role,
                     worker=stuck.index,
                     worker_pid=process.pid,
                     heartbeat_age_s=round(self._heartbeat_age_s(stuck, now), 1),
@@ -214,7 +222,11 @@ class WorkerPool:
             self._filled(slot)
         elif not process.exited.done():
             self._log.error(
-                "Worker Start Timed Out", worker=slot.index, worker_pid=process.pid, timeout_s=START_TIMEOUT_S
+                "Worker Start Timed Out",
+                worker_role=slot.role,
+                worker=slot.index,
+                worker_pid=process.pid,
+                timeout_s=START_TIMEOUT_S,
             )
             process.kill(signal.SIGKILL)
         code = await asyncio.shield(process.exited)  # a cancelled wait must not cancel what others wait for
@@ -224,26 +236,26 @@ class WorkerPool:
     async def _start(self, slot: Slot) -> WorkerProcess | None:
         slot.next_start_at = 0.0
         config = {
-            **self._config(),
+            **self._config(slot.role),
             "slot": slot.index,
             "page": slot.page,
-            "listen_fds": [other.listener.fileno() for other in self.slots],
-            "mailbox_fds": [[end.fileno() for end in other.mailbox] for other in self.slots],
+            "listen_fds": [other.listener.fileno() for other in self._peers(slot)],
+            "mailbox_fds": [[end.fileno() for end in other.mailbox] for other in self._peers(slot) if other.mailbox],
             "event_fd": slot.event_fd,
-            "pin": self._cores[slot.index],
+            "pin": self._cores[slot.role][slot.index],
         }
         fds = [*config["listen_fds"], *(fd for ends in config["mailbox_fds"] for fd in ends), slot.event_fd]
         try:
             slot.process = await WorkerProcess.start(config, fds, self._log.emit_raw, lambda _: self.changed.fire())
         except OSError as error:
             slot.crashes_in_a_row += 1
-            self._log.error("Worker Not Started", worker=slot.index, error=str(error))
+            self._log.error("Worker Not Started", worker_role=slot.role, worker=slot.index, error=str(error))
             return None
         return slot.process
 
     def _filled(self, slot: Slot) -> None:
         if slot.adopted_by is not None:
-            adopter = self.slots[slot.adopted_by].process
+            adopter = self._peers(slot)[slot.adopted_by].process
             if adopter is not None:
                 adopter.send({"type": "release", "slot": slot.index})
             slot.adopted_by = None
@@ -257,7 +269,7 @@ class WorkerPool:
         slot.vacant_since = time.monotonic()
         self._pages.fold(slot.page)
         slot.page ^= 1
-        for other in self.slots:
+        for other in self._peers(slot):
             if other.adopted_by == slot.index:
                 other.adopted_by = None
                 self._adopt(other)
@@ -271,7 +283,14 @@ class WorkerPool:
         cause: dict[str, object] = {"signal": _signal_name(-code)} if code < 0 else {"exit_code": code}
         if process.fault:
             cause["fault"] = process.fault
-        self._log.error("Worker Died", worker=slot.index, worker_pid=process.pid, lived_s=round(lived_s, 3), **cause)
+        self._log.error(
+            "Worker Died",
+            worker_role=slot.role,
+            worker=slot.index,
+            worker_pid=process.pid,
+            lived_s=round(lived_s, 3),
+            **cause,
+        )
 
     async def _back_off(self, slot: Slot) -> None:
         """Wait before the next start: not at all after one crash, then longer and longer, with jitter."""
@@ -283,6 +302,10 @@ class WorkerPool:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), delay_s)
 
+    def _peers(self, slot: Slot) -> list[Slot]:
+        """The slots of the same role, itself among them, by index."""
+        return [other for other in self.slots if other.role == slot.role]
+
     # ---- adoption ------------------------------------------------------------------------------
 
     def _plan_adoption(self, slot: Slot) -> None:
@@ -293,14 +316,15 @@ class WorkerPool:
     def _adopt(self, slot: Slot) -> None:
         if self._draining or slot.live or slot.adopted_by is not None:
             return
-        candidates = [other for other in self.slots if other.live]
+        peers = self._peers(slot)
+        candidates = [other for other in peers if other.live]
         if not candidates:
             return
-        adopter = min(candidates, key=lambda other: sum(s.adopted_by == other.index for s in self.slots))
+        adopter = min(candidates, key=lambda other: sum(s.adopted_by == other.index for s in peers))
         slot.adopted_by = adopter.index
         if adopter.process is not None:
             adopter.process.send({"type": "adopt", "slot": slot.index})
-        self._log.info("Slot Adopted", worker=slot.index, adopted_by=adopter.index)
+        self._log.info("Slot Adopted", worker_role=slot.role, worker=slot.index, adopted_by=adopter.index)
 
     # ---- heartbeats ----------------------------------------------------------------------------
 

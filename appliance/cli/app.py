@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from appliance import __version__
-from appliance.cli import bench, catalog, config, database, doctor, lookup, serve, status
+from appliance.cli import bench, catalog, config, database, doctor, lookup, script, serve, status
 from appliance.errors import EXIT_INTERRUPTED, AvapError
 
 EPILOG = """\b
@@ -66,7 +66,7 @@ def complain(message: str) -> None:
 app = typer.Typer(
     name="avap",
     cls=AvapGroup,
-    help="Serve a catalogue of AVAP commands from shared memory over gRPC, and look after it.",
+    help="Serve a catalogue of AVAP commands from shared memory over gRPC, run scripts over it by HTTP, look after it.",
     epilog=EPILOG,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -94,6 +94,7 @@ def _root(
 serve.register(app)
 status.register(app)
 lookup.register(app)
+script.register(app)
 catalog.register(app)
 config.register(app)
 database.register(app)

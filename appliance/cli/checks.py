@@ -257,10 +257,14 @@ def ports(case: Case) -> Iterator[Finding]:
     settings, status = case.settings, case.status
     if status is not None:
         yield _answers("grpc port", status.grpc_address)
+        if status.http_address:
+            yield _answers("http port", status.http_address)
         if status.metrics_address:
             yield _answers("metrics port", status.metrics_address)
         return
-    wanted = (("grpc port", settings.grpc.port, "PORT"), ("metrics port", settings.metrics.port, "AVAP_METRICS_PORT"))
+    wanted = [("grpc port", settings.grpc.port, "PORT"), ("metrics port", settings.metrics.port, "AVAP_METRICS_PORT")]
+    if settings.http.workers > 0:
+        wanted.insert(1, ("http port", settings.http.port, "AVAP_HTTP_PORT"))
     for check, port, name in wanted:
         if port == 0:
             yield Finding("ok", check, "any free one")

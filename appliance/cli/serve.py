@@ -16,7 +16,7 @@ Examples:
   avap serve                               the packaged commands
   avap serve --catalog-dir ./commands      and commands of your own
   DATABASE_URL=postgresql://… avap serve   a catalogue from PostgreSQL
-  avap serve --port 0 --metrics-port 0 --state-dir /tmp/second
+  avap serve --port 0 --http-port 0 --metrics-port 0 --state-dir /tmp/second
                                            a second one beside the first
 
 \b
@@ -54,6 +54,12 @@ def serve(
     wire: Annotated[
         Literal["standard", "lite"] | None, typer.Option("--wire", help="Form of the messages [standard].")
     ] = None,
+    http_port: Annotated[
+        int | None, typer.Option("--http-port", metavar="PORT", help="HTTP port, 0 for any free one [8888].")
+    ] = None,
+    http_workers: Annotated[
+        int | None, typer.Option("--http-workers", metavar="N", help="HTTP worker processes, 0 for none [1].")
+    ] = None,
     metrics_port: Annotated[
         int | None, typer.Option("--metrics-port", metavar="PORT", help="Prometheus port, 0 for any free one [9090].")
     ] = None,
@@ -77,7 +83,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the catalogue over gRPC until told to stop.
+    """Serve the catalogue over gRPC and run scripts over HTTP until told to stop.
 
     Options win over the environment, the environment over the configuration file. The log, JSON lines, goes to
     standard error.
@@ -89,6 +95,8 @@ def serve(
         grpc__port=port,
         grpc__workers=workers,
         grpc__wire=wire,
+        http__port=http_port,
+        http__workers=http_workers,
         metrics__port=metrics_port,
         catalog__dir=catalog_dir,
         catalog__refresh_s=refresh_s,

@@ -101,6 +101,7 @@ def pairs(reply: admin_pb2.StatusReply) -> list[tuple[str, str]]:
         ("state", reply.state),
         ("appliance", f"{reply.version}, instance {reply.instance}, pid {reply.pid}, up {uptime}"),
         ("grpc", f"{reply.grpc_address} ({reply.wire})"),
+        ("http", f"http://{reply.http_address}" if reply.http_address else "none"),
         ("metrics", f"http://{reply.metrics_address}/metrics" if reply.metrics_address else "none"),
         ("keys", f"{reply.keys} from {reply.key_source}"),
         ("state_dir", reply.state_dir),
@@ -157,7 +158,7 @@ def _worker_row(worker: admin_pb2.WorkerStatus) -> tuple[str, ...]:
     if not worker.pid and worker.next_start_at_ms:
         since = f"starts in {duration(worker.next_start_at_ms / 1000 - time.time())}"
     if worker.adopted_by >= 0:
-        since = f"{since}, worker {worker.adopted_by} accepts for it".removeprefix(", ")
+        since = f"{since}, {worker.role} {worker.adopted_by} accepts for it".removeprefix(", ")
     return (
         f"{worker.role} {worker.slot}",
         str(worker.pid or "-"),

@@ -31,7 +31,7 @@ ALTERNATIVES = (
 )
 """Pairs that say the same thing. The higher layer wins; both in one layer is a problem."""
 
-NOT_BUILT = re.compile(r"AVAP_(HTTP_\w+|VM_\w+|OUTBOUND_ALLOW|SQL_URL)")
+NOT_BUILT = re.compile(r"AVAP_(VM_SIGNATURES|OUTBOUND_ALLOW|SQL_URL)")
 NEVER_READ = ("AVAP_INTERNAL_KEY", "NODE_ENV", "UV_THREADPOOL_SIZE", "DATABASE_POOL_SIZE")
 SERVICE_LINK = re.compile(r"AVAP\w*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 SERVICE_LINK_VALUE = re.compile(r"(tcp|udp|sctp)://")
@@ -165,7 +165,7 @@ def _take_table(table: Mapping[str, object], prefix: str, source: str, layer: La
         else:
             what = "section" if isinstance(raw, dict) else "setting"
             candidates = sections if isinstance(raw, dict) else keys
-            suggestion = did_you_mean(key, candidates) or _same_last_word(name, keys)
+            suggestion = _same_last_word(name, keys) or did_you_mean(key, candidates)
             layer.problems.append(f"{key} ({source}): there is no such {what}{suggestion}")
 
 

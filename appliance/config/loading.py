@@ -5,6 +5,7 @@ Defaults < configuration file < systemd credentials < environment < flags.
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from appliance.config import layers
 from appliance.config.database_url import passwords
 from appliance.config.layers import ALTERNATIVES, Layer, Value
-from appliance.config.settings import SETTINGS, Settings, allowed_cores, default_state_dir
+from appliance.config.settings import SETTINGS, Settings, allowed_cores, default_state_dir, http_needs_key
 from appliance.errors import ConfigError, SecretError
 from appliance.keys import (
     KNOWN_SIGNING_KEY,
@@ -240,9 +241,22 @@ def _contradictions(settings: Settings, values: Mapping[str, Value]) -> list[tup
             "set AVAP_SIGNING_KEY or AVAP_SIGNING_KEY_FILE"
         )
         found.append(({"grpc.wire", "signing_key", "signing_key_file"}, text))
-    if settings.grpc.port != 0 and settings.grpc.port == settings.metrics.port:
-        text = f"grpc.port and metrics.port are the same; give them two ports; found {settings.grpc.port}"
-        found.append(({"grpc.port", "metrics.port"}, text))
+    ports = {"grpc.port": settings.grpc.port, "http.port": settings.http.port, "metrics.port": settings.metrics.port}
+    if settings.http.workers == 0:
+        del ports["http.port"]
+    for one, other in itertools.combinations(ports, 2):
+        if ports[one] == ports[other] != 0:
+            text = f"{one} and {other} are the same; give them two ports; found {ports[one]}"
+            found.append(({one, other}, text))
+    keyed = settings.api_key is not None or settings.api_key_file is not None
+    if settings.http.workers > 0 and settings.http.auth == "auto" and http_needs_key(settings) and not keyed:
+        where = values["bind"].source if "bind" in values else "default"
+        text = (
+            f"bind ({where}): HTTP on an address that others can reach needs a key; set API_KEY or API_KEY_FILE, "
+            "or AVAP_HTTP_AUTH=off to do without, or AVAP_HTTP_WORKERS=0 to serve no HTTP; "
+            f"found {settings.bind}"
+        )
+        found.append(({"bind", "http.auth"}, text))
     if settings.drain.timeout_s < settings.drain.grace_s:
         text = (
             f"drain.timeout_s must be at least drain.grace_s; "

@@ -10,7 +10,9 @@ credentials and environment itself, and pydantic-settings would add 110 ms of im
 from __future__ import annotations
 
 import functools
+import ipaddress
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +26,9 @@ CATALOG_BYTES_LIMIT = 2048 * MIB - 64 * 1024
 """A catalogue must fit into one protobuf message (2 GiB) with its framing."""
 WORKERS_MAX = 256
 CORES_MAX = 4096
+ORIGINS_MAX = 32
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-_~\[\]:]{1,255}")
+"""scheme://host[:port], as browsers write it (RFC 6454 §6.2)."""
 
 
 @functools.cache
@@ -96,6 +101,22 @@ def _host(value: str) -> str:
     return host
 
 
+def _origins(value: object) -> object:
+    """A comma list, or a list. Raises ValueError."""
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise ValueError(f"not an origin such as https://example.org: {origin!r}")
+    if len(origins) > ORIGINS_MAX:
+        raise ValueError(f"more than {ORIGINS_MAX} origins")
+    return origins
+
+
 def _database_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value().strip()
     if not text.startswith(("postgresql://", "postgres://")) and not ("=" in text and "://" not in text):
@@ -109,6 +130,7 @@ Size = Annotated[ByteSize, BeforeValidator(_no_bool)]
 LocalPath = Annotated[Path, BeforeValidator(_path)]
 Pin = Annotated[Literal["auto", "off"] | tuple[int, ...], BeforeValidator(_cores), AfterValidator(_check_cores)]
 Host = Annotated[str, AfterValidator(_host)]
+Origins = Annotated[tuple[str, ...], BeforeValidator(_origins), AfterValidator(_check_origins)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database_url)]
 
 
@@ -151,6 +173,64 @@ class GrpcSettings(Section):
             "standard or lite",
             flag="--wire",
         ),
+    )
+
+
+class HttpSettings(Section):
+    """The HTTP data plane."""
+
+    port: Integer = Field(
+        8888,
+        ge=0,
+        le=65535,
+        **_about("Port of the HTTP service.", "0 to 65535; 0 takes any free port", flag="--http-port"),
+    )
+    workers: Integer = Field(
+        1,
+        ge=0,
+        le=WORKERS_MAX,
+        **_about("HTTP worker processes.", f"0 to {WORKERS_MAX}; 0 serves no HTTP", flag="--http-workers"),
+    )
+    auth: Literal["auto", "on", "off"] = Field(
+        "auto",
+        **_about(
+            "Whether HTTP requests need a key: `auto` asks for one unless it listens on loopback, and then wants "
+            "`api_key` or `api_key_file` set.",
+            "auto, on or off",
+        ),
+    )
+    cors_origins: Origins = Field(
+        (),
+        **_about(
+            "Web pages of these origins may call the HTTP service; none by default.",
+            "origins with commas between, such as https://example.org; or *",
+        ),
+    )
+
+
+class VmSettings(Section):
+    """How scripts are run in each HTTP worker."""
+
+    threads: Integer = Field(
+        default_factory=default_workers,
+        ge=1,
+        le=WORKERS_MAX,
+        **_about(
+            "Threads of an HTTP worker that run scripts; by default one fewer than the cores allowed.",
+            f"1 to {WORKERS_MAX}",
+        ),
+    )
+    timeout_ms: Integer = Field(
+        800,
+        ge=1,
+        le=60_000,
+        **_about("Longest run of a script; then the answer is 504.", "1 to 60000 milliseconds"),
+    )
+    memory_mb: Integer = Field(
+        16,
+        ge=1,
+        le=1024,
+        **_about("Memory of one script's run, in MiB.", "1 to 1024"),
     )
 
 
@@ -313,7 +393,9 @@ class Settings(BaseModel):
     api_key: SecretStr | None = Field(
         None,
         **_about(
-            "Key that clients send as x-avap-auth.", "1 to 1024 visible ASCII characters", environment=("API_KEY",)
+            "Key that clients send as x-avap-auth, over HTTP also as bearer token.",
+            "1 to 1024 visible ASCII characters",
+            environment=("API_KEY",),
         ),
     )
     api_key_file: LocalPath | None = Field(
@@ -333,12 +415,29 @@ class Settings(BaseModel):
         **_about("File with the signing keys, one a line.", "a readable file with one or two keys"),
     )
     grpc: GrpcSettings = Field(default_factory=GrpcSettings)
+    http: HttpSettings = Field(default_factory=HttpSettings)
+    vm: VmSettings = Field(default_factory=VmSettings)
     metrics: MetricsSettings = Field(default_factory=MetricsSettings)
     catalog: CatalogSettings = Field(default_factory=CatalogSettings)
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     drain: DrainSettings = Field(default_factory=DrainSettings)
     worker: WorkerSettings = Field(default_factory=WorkerSettings)
+
+
+def http_needs_key(settings: Settings) -> bool:
+    """Whether an HTTP request must carry a key."""
+    if settings.http.auth == "auto":
+        return not is_loopback(settings.bind)
+    return settings.http.auth == "on"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this host can reach an address; a name other than `localhost` may be anything."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True)

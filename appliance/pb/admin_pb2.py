@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0b\x61\x64min.proto\x12\ravap.admin.v1\"\x0f\n\rStatusRequest\"\xa2\x03\n\x0bStatusReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x15\n\rstarted_at_ms\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x14\n\x0cgrpc_address\x18\x06 \x01(\t\x12\x17\n\x0fmetrics_address\x18\x07 \x01(\t\x12\x12\n\nkey_source\x18\x08 \x01(\t\x12\x0c\n\x04keys\x18\t \x01(\x05\x12\x0c\n\x04wire\x18\n \x01(\t\x12-\n\x07\x63\x61talog\x18\x0b \x01(\x0b\x32\x1c.avap.admin.v1.CatalogStatus\x12+\n\x06source\x18\x0c \x01(\x0b\x32\x1b.avap.admin.v1.SourceStatus\x12/\n\x08snapshot\x18\r \x01(\x0b\x32\x1d.avap.admin.v1.SnapshotStatus\x12,\n\x07workers\x18\x0e \x03(\x0b\x32\x1b.avap.admin.v1.WorkerStatus\x12\x11\n\tstate_dir\x18\x0f \x01(\t\x12\x10\n\x08warnings\x18\x10 \x03(\t\"\xad\x02\n\rCatalogStatus\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x08\x12\x0e\n\x06\x61ge_ms\x18\x08 \x01(\x03\x12\x0e\n\x06origin\x18\t \x01(\t\x12\x0e\n\x06pinned\x18\n \x01(\x08\x12\x30\n\x0elast_rejection\x18\x0b \x01(\x0b\x32\x18.avap.admin.v1.Rejection\x12\x10\n\x08rejected\x18\x0c \x01(\x04\x12\x12\n\nduplicates\x18\r \x01(\x04\x12\x10\n\x08\x62\x61\x64_rows\x18\x0e \x01(\x04\";\n\tRejection\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\"\xc5\x01\n\x0cSourceStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\n\n\x02up\x18\x02 \x01(\x08\x12\x15\n\rlast_ok_at_ms\x18\x03 \x01(\x03\x12\x17\n\x0flast_error_kind\x18\x04 \x01(\t\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12\x18\n\x10last_error_at_ms\x18\x06 \x01(\x03\x12\x16\n\x0enext_try_at_ms\x18\x07 \x01(\x03\x12\x13\n\x0bhydration_s\x18\x08 \x01(\x01\x12\x10\n\x08\x66\x61ilures\x18\t \x01(\r\"i\n\x0eSnapshotStatus\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x15\n\rwritten_at_ms\x18\x04 \x01(\x03\x12\x12\n\nlast_error\x18\x05 \x01(\t\"\xc6\x01\n\x0cWorkerStatus\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\r\n\x05state\x18\x04 \x01(\t\x12\x12\n\ngeneration\x18\x05 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\x04\x12\x10\n\x08restarts\x18\x07 \x01(\r\x12\x15\n\rstarted_at_ms\x18\x08 \x01(\x03\x12\x18\n\x10next_start_at_ms\x18\t \x01(\x03\x12\x12\n\nadopted_by\x18\n \x01(\x05\"\x1e\n\rReloadRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\"e\n\x0bReloadReply\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x10\n\x08\x63ommands\x18\x05 \x01(\x04\"\x15\n\x13ListVersionsRequest\"=\n\x11ListVersionsReply\x12(\n\x08versions\x18\x01 \x03(\x0b\x32\x16.avap.admin.v1.Version\"\xaf\x01\n\x07Version\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\x0e\n\x06origin\x18\x07 \x01(\t\x12\x0f\n\x07\x63urrent\x18\x08 \x01(\x08\x12\x0e\n\x06pinned\x18\t \x01(\x08\"\x1d\n\x0fRollbackRequest\x12\n\n\x02to\x18\x01 \x01(\t\"E\n\rRollbackReply\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\"\x0e\n\x0cUnpinRequest\" \n\nUnpinReply\x12\x12\n\nwas_pinned\x18\x01 \x01(\x08\x32\xf0\x02\n\x05\x41\x64min\x12\x42\n\x06Status\x12\x1c.avap.admin.v1.StatusRequest\x1a\x1a.avap.admin.v1.StatusReply\x12\x42\n\x06Reload\x12\x1c.avap.admin.v1.ReloadRequest\x1a\x1a.avap.admin.v1.ReloadReply\x12T\n\x0cListVersions\x12\".avap.admin.v1.ListVersionsRequest\x1a .avap.admin.v1.ListVersionsReply\x12H\n\x08Rollback\x12\x1e.avap.admin.v1.RollbackRequest\x1a\x1c.avap.admin.v1.RollbackReply\x12?\n\x05Unpin\x12\x1b.avap.admin.v1.UnpinRequest\x1a\x19.avap.admin.v1.UnpinReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0b\x61\x64min.proto\x12\ravap.admin.v1\"\x0f\n\rStatusRequest\"\xb8\x03\n\x0bStatusReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x15\n\rstarted_at_ms\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x14\n\x0cgrpc_address\x18\x06 \x01(\t\x12\x17\n\x0fmetrics_address\x18\x07 \x01(\t\x12\x12\n\nkey_source\x18\x08 \x01(\t\x12\x0c\n\x04keys\x18\t \x01(\x05\x12\x0c\n\x04wire\x18\n \x01(\t\x12-\n\x07\x63\x61talog\x18\x0b \x01(\x0b\x32\x1c.avap.admin.v1.CatalogStatus\x12+\n\x06source\x18\x0c \x01(\x0b\x32\x1b.avap.admin.v1.SourceStatus\x12/\n\x08snapshot\x18\r \x01(\x0b\x32\x1d.avap.admin.v1.SnapshotStatus\x12,\n\x07workers\x18\x0e \x03(\x0b\x32\x1b.avap.admin.v1.WorkerStatus\x12\x14\n\x0chttp_address\x18\x11 \x01(\t\x12\x11\n\tstate_dir\x18\x0f \x01(\t\x12\x10\n\x08warnings\x18\x10 \x03(\t\"\xad\x02\n\rCatalogStatus\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x08\x12\x0e\n\x06\x61ge_ms\x18\x08 \x01(\x03\x12\x0e\n\x06origin\x18\t \x01(\t\x12\x0e\n\x06pinned\x18\n \x01(\x08\x12\x30\n\x0elast_rejection\x18\x0b \x01(\x0b\x32\x18.avap.admin.v1.Rejection\x12\x10\n\x08rejected\x18\x0c \x01(\x04\x12\x12\n\nduplicates\x18\r \x01(\x04\x12\x10\n\x08\x62\x61\x64_rows\x18\x0e \x01(\x04\";\n\tRejection\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\"\xc5\x01\n\x0cSourceStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\n\n\x02up\x18\x02 \x01(\x08\x12\x15\n\rlast_ok_at_ms\x18\x03 \x01(\x03\x12\x17\n\x0flast_error_kind\x18\x04 \x01(\t\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12\x18\n\x10last_error_at_ms\x18\x06 \x01(\x03\x12\x16\n\x0enext_try_at_ms\x18\x07 \x01(\x03\x12\x13\n\x0bhydration_s\x18\x08 \x01(\x01\x12\x10\n\x08\x66\x61ilures\x18\t \x01(\r\"i\n\x0eSnapshotStatus\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x15\n\rwritten_at_ms\x18\x04 \x01(\x03\x12\x12\n\nlast_error\x18\x05 \x01(\t\"\xc6\x01\n\x0cWorkerStatus\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\r\n\x05state\x18\x04 \x01(\t\x12\x12\n\ngeneration\x18\x05 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\x04\x12\x10\n\x08restarts\x18\x07 \x01(\r\x12\x15\n\rstarted_at_ms\x18\x08 \x01(\x03\x12\x18\n\x10next_start_at_ms\x18\t \x01(\x03\x12\x12\n\nadopted_by\x18\n \x01(\x05\"\x1e\n\rReloadRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\"e\n\x0bReloadReply\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x10\n\x08\x63ommands\x18\x05 \x01(\x04\"\x15\n\x13ListVersionsRequest\"=\n\x11ListVersionsReply\x12(\n\x08versions\x18\x01 \x03(\x0b\x32\x16.avap.admin.v1.Version\"\xaf\x01\n\x07Version\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\x0e\n\x06origin\x18\x07 \x01(\t\x12\x0f\n\x07\x63urrent\x18\x08 \x01(\x08\x12\x0e\n\x06pinned\x18\t \x01(\x08\"\x1d\n\x0fRollbackRequest\x12\n\n\x02to\x18\x01 \x01(\t\"E\n\rRollbackReply\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\"\x0e\n\x0cUnpinRequest\" \n\nUnpinReply\x12\x12\n\nwas_pinned\x18\x01 \x01(\x08\x32\xf0\x02\n\x05\x41\x64min\x12\x42\n\x06Status\x12\x1c.avap.admin.v1.StatusRequest\x1a\x1a.avap.admin.v1.StatusReply\x12\x42\n\x06Reload\x12\x1c.avap.admin.v1.ReloadRequest\x1a\x1a.avap.admin.v1.ReloadReply\x12T\n\x0cListVersions\x12\".avap.admin.v1.ListVersionsRequest\x1a .avap.admin.v1.ListVersionsReply\x12H\n\x08Rollback\x12\x1e.avap.admin.v1.RollbackRequest\x1a\x1c.avap.admin.v1.RollbackReply\x12?\n\x05Unpin\x12\x1b.avap.admin.v1.UnpinRequest\x1a\x19.avap.admin.v1.UnpinReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,35 +34,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=30
   _globals['_STATUSREQUEST']._serialized_end=45
   _globals['_STATUSREPLY']._serialized_start=48
-  _globals['_STATUSREPLY']._serialized_end=466
-  _globals['_CATALOGSTATUS']._serialized_start=469
-  _globals['_CATALOGSTATUS']._serialized_end=770
-  _globals['_REJECTION']._serialized_start=772
-  _globals['_REJECTION']._serialized_end=831
-  _globals['_SOURCESTATUS']._serialized_start=834
-  _globals['_SOURCESTATUS']._serialized_end=1031
-  _globals['_SNAPSHOTSTATUS']._serialized_start=1033
-  _globals['_SNAPSHOTSTATUS']._serialized_end=1138
-  _globals['_WORKERSTATUS']._serialized_start=1141
-  _globals['_WORKERSTATUS']._serialized_end=1339
-  _globals['_RELOADREQUEST']._serialized_start=1341
-  _globals['_RELOADREQUEST']._serialized_end=1371
-  _globals['_RELOADREPLY']._serialized_start=1373
-  _globals['_RELOADREPLY']._serialized_end=1474
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=1476
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=1497
-  _globals['_LISTVERSIONSREPLY']._serialized_start=1499
-  _globals['_LISTVERSIONSREPLY']._serialized_end=1560
-  _globals['_VERSION']._serialized_start=1563
-  _globals['_VERSION']._serialized_end=1738
-  _globals['_ROLLBACKREQUEST']._serialized_start=1740
-  _globals['_ROLLBACKREQUEST']._serialized_end=1769
-  _globals['_ROLLBACKREPLY']._serialized_start=1771
-  _globals['_ROLLBACKREPLY']._serialized_end=1840
-  _globals['_UNPINREQUEST']._serialized_start=1842
-  _globals['_UNPINREQUEST']._serialized_end=1856
-  _globals['_UNPINREPLY']._serialized_start=1858
-  _globals['_UNPINREPLY']._serialized_end=1890
-  _globals['_ADMIN']._serialized_start=1893
-  _globals['_ADMIN']._serialized_end=2261
+  _globals['_STATUSREPLY']._serialized_end=488
+  _globals['_CATALOGSTATUS']._serialized_start=491
+  _globals['_CATALOGSTATUS']._serialized_end=792
+  _globals['_REJECTION']._serialized_start=794
+  _globals['_REJECTION']._serialized_end=853
+  _globals['_SOURCESTATUS']._serialized_start=856
+  _globals['_SOURCESTATUS']._serialized_end=1053
+  _globals['_SNAPSHOTSTATUS']._serialized_start=1055
+  _globals['_SNAPSHOTSTATUS']._serialized_end=1160
+  _globals['_WORKERSTATUS']._serialized_start=1163
+  _globals['_WORKERSTATUS']._serialized_end=1361
+  _globals['_RELOADREQUEST']._serialized_start=1363
+  _globals['_RELOADREQUEST']._serialized_end=1393
+  _globals['_RELOADREPLY']._serialized_start=1395
+  _globals['_RELOADREPLY']._serialized_end=1496
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=1498
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=1519
+  _globals['_LISTVERSIONSREPLY']._serialized_start=1521
+  _globals['_LISTVERSIONSREPLY']._serialized_end=1582
+  _globals['_VERSION']._serialized_start=1585
+  _globals['_VERSION']._serialized_end=1760
+  _globals['_ROLLBACKREQUEST']._serialized_start=1762
+  _globals['_ROLLBACKREQUEST']._serialized_end=1791
+  _globals['_ROLLBACKREPLY']._serialized_start=1793
+  _globals['_ROLLBACKREPLY']._serialized_end=1862
+  _globals['_UNPINREQUEST']._serialized_start=1864
+  _globals['_UNPINREQUEST']._serialized_end=1878
+  _globals['_UNPINREPLY']._serialized_start=1880
+  _globals['_UNPINREPLY']._serialized_end=1912
+  _globals['_ADMIN']._serialized_start=1915
+  _globals['_ADMIN']._serialized_end=2283
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("version", "instance", "pid", "started_at_ms", "state", "grpc_address", "metrics_address", "key_source", "keys", "wire", "catalog", "source", "snapshot", "workers", "state_dir", "warnings")
+    __slots__ = ("version", "instance", "pid", "started_at_ms", "state", "grpc_address", "metrics_address", "key_source", "keys", "wire", "catalog", "source", "snapshot", "workers", "http_address", "state_dir", "warnings")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -26,6 +26,7 @@ class StatusReply(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     WORKERS_FIELD_NUMBER: _ClassVar[int]
+    HTTP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     STATE_DIR_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
     version: str
@@ -42,9 +43,10 @@ class StatusReply(_message.Message):
     source: SourceStatus
     snapshot: SnapshotStatus
     workers: _containers.RepeatedCompositeFieldContainer[WorkerStatus]
+    http_address: str
     state_dir: str
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., instance: _Optional[str] = ..., pid: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., state: _Optional[str] = ..., grpc_address: _Optional[str] = ..., metrics_address: _Optional[str] = ..., key_source: _Optional[str] = ..., keys: _Optional[int] = ..., wire: _Optional[str] = ..., catalog: _Optional[_Union[CatalogStatus, _Mapping]] = ..., source: _Optional[_Union[SourceStatus, _Mapping]] = ..., snapshot: _Optional[_Union[SnapshotStatus, _Mapping]] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ..., state_dir: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, version: _Optional[str] = ..., instance: _Optional[str] = ..., pid: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., state: _Optional[str] = ..., grpc_address: _Optional[str] = ..., metrics_address: _Optional[str] = ..., key_source: _Optional[str] = ..., keys: _Optional[int] = ..., wire: _Optional[str] = ..., catalog: _Optional[_Union[CatalogStatus, _Mapping]] = ..., source: _Optional[_Union[SourceStatus, _Mapping]] = ..., snapshot: _Optional[_Union[SnapshotStatus, _Mapping]] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ..., http_address: _Optional[str] = ..., state_dir: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CatalogStatus(_message.Message):
     __slots__ = ("generation", "digest", "commands", "bytes", "created_at_ms", "announced_at_ms", "stale", "age_ms", "origin", "pinned", "last_rejection", "rejected", "duplicates", "bad_rows")

@@ -25,6 +25,18 @@ pub fn yield_to_requests() {
     thread::yield_now();
 }
 
+/// Puts the calling thread under `SCHED_BATCH`: it is taken to need its core for long, so one that wakes up for a request
+/// comes before it.
+#[allow(
+    unsafe_code,
+    reason = "no crate of ours has this system call; the argument is with the block"
+)]
+pub fn run_in_batches() {
+    let parameter = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the kernel reads a live structure; 0 is the calling thread.
+    let _ = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const parameter) };
+}
+
 /// Runs `work` on a thread of its own that yields to requests, and waits for it.
 pub fn run<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     let mut work = Some(work);

@@ -14,7 +14,9 @@ compile_error!("segments are addressed with 64-bit offsets: build for a 64-bit t
 
 pub mod announcement;
 pub mod builder;
+pub mod command;
 pub mod copy_stream;
+pub mod counters;
 pub mod ids;
 pub mod layout;
 pub mod mapping;
@@ -32,6 +34,8 @@ pub mod verify;
 
 pub use announcement::Announcement;
 pub use builder::{BuildError, BuildReport, Builder, BuilderOptions, Row};
+pub use command::Command;
+pub use counters::{HttpStatus, Method, Route, ScriptEnd, Status};
 pub use ids::{Digest, Generation, SegmentId, WireForm};
 pub use segment::{OpenError, Segment, SegmentView};
-pub use slots::{Method, Status, WorkerSlot};
+pub use slots::WorkerSlot;

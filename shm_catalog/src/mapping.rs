@@ -187,8 +187,8 @@ impl DerefMut for WriteMap {
 /// What may lie in a page that several processes share.
 ///
 /// # Safety
-/// The type consists of atomics only (any bit pattern is a value, every access is atomic), is
-/// `repr(C)`, and its size and alignment are at most [`PAGE`].
+/// The type consists of atomics only (any bit pattern is a value, every access is atomic) and is
+/// `repr(C)`.
 pub unsafe trait SharedLayout {}
 
 /// A `T` in shared memory.
@@ -199,21 +199,23 @@ pub struct Shared<T> {
 }
 
 impl<T: SharedLayout> Shared<T> {
-    const FITS: () = assert!(size_of::<T>() as u64 <= PAGE && align_of::<T>() as u64 <= PAGE);
+    /// What one takes: whole pages.
+    pub(crate) const BYTES: u64 = (size_of::<T>() as u64).next_multiple_of(PAGE);
+    const FITS: () = assert!(align_of::<T>() as u64 <= PAGE);
 
-    /// Allocates and maps page `index` of the segment, read and write.
+    /// Allocates and maps the one with number `index` in the segment, read and write.
     ///
     /// # Errors
     /// `UnexpectedEof` when the segment has no such page, `StorageFull`, those of `open` and `mmap`.
     pub fn open_write(name: &str, index: u64) -> io::Result<Self> {
         let () = Self::FITS;
         let file = open_write(name)?;
-        let from = index * PAGE;
-        check_length(&file, from + PAGE)?;
-        allocate(&file, from, from + PAGE)?;
+        let from = index * Self::BYTES;
+        check_length(&file, from + Self::BYTES)?;
+        allocate(&file, from, from + Self::BYTES)?;
         let map = MmapOptions::new()
             .offset(from)
-            .len(PAGE as usize)
+            .len(Self::BYTES as usize)
             .map_raw(&file)?;
         Ok(Self {
             map,
@@ -221,7 +223,27 @@ impl<T: SharedLayout> Shared<T> {
         })
     }
 
-    /// Maps the first page read-only. `magic` must be its first bytes: they are read with
+    /// Maps the one with number `index` read-only. Its writer must have allocated it: in a full file system the mapping
+    /// would fault otherwise.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` when the segment has no such page, those of `open` and `mmap`.
+    pub fn open_read_at(name: &str, index: u64) -> io::Result<Self> {
+        let () = Self::FITS;
+        let file = open_read(name)?;
+        let from = index * Self::BYTES;
+        check_length(&file, from + Self::BYTES)?;
+        let map = MmapOptions::new()
+            .offset(from)
+            .len(Self::BYTES as usize)
+            .map_raw_read_only(&file)?;
+        Ok(Self {
+            map,
+            layout: PhantomData,
+        })
+    }
+
+    /// Maps the first one read-only. `magic` must be its first bytes: they are read with
     /// `pread`, which unlike a mapping cannot fault on a page that its writer never allocated.
     ///
     /// # Errors
@@ -229,7 +251,7 @@ impl<T: SharedLayout> Shared<T> {
     pub fn open_read(name: &str, magic: u64) -> io::Result<Self> {
         let () = Self::FITS;
         let file = open_read(name)?;
-        check_length(&file, PAGE)?;
+        check_length(&file, Self::BYTES)?;
         let mut first = [0; 8];
         file.read_exact_at(&mut first, 0)?;
         if u64::from_le_bytes(first) != magic {
@@ -239,7 +261,7 @@ impl<T: SharedLayout> Shared<T> {
             ));
         }
         let map = MmapOptions::new()
-            .len(PAGE as usize)
+            .len(Self::BYTES as usize)
             .map_raw_read_only(&file)?;
         Ok(Self {
             map,
@@ -252,7 +274,7 @@ impl<T: SharedLayout> Deref for Shared<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the mapping is one page and lives as long as self, T fits into it and any bytes
+        // SAFETY: the mapping holds a T, lives as long as self, and any bytes
         // are a T (SharedLayout). Other processes change it by atomic stores only, which is what
         // the atomics in T allow. In a read-only mapping a store would fault, so readers are only
         // ever given methods that load.

@@ -6,10 +6,11 @@
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::slots::{
-    COUNTER_WORDS, Counters, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, LIMIT_LABELS, Method, Page, Slots,
-    Status,
+use crate::counters::{
+    COUNTER_WORDS, Counters, HttpStatus, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, LIMIT_LABELS, Method,
+    Route, ScriptEnd, Status,
 };
+use crate::slots::{Page, SlotPages};
 
 /// How a family behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,14 +42,24 @@ enum Place {
     Counter(usize),
     /// A word of each live page, summed.
     LiveSum(fn(&Page) -> &AtomicU64),
-    /// `[limit]`
-    ByLimit(usize),
     /// Nanoseconds in a word of each live page, the largest, shown in seconds.
     LiveMaxSeconds(fn(&Page) -> &AtomicU64),
-    /// `[method][status]`.
-    ByMethodAndStatus(usize),
-    /// A histogram for each method.
-    HistogramByMethod(usize),
+    /// `[row][column]`, by the values of two labels.
+    Table {
+        first: usize,
+        rows: &'static [&'static str],
+        columns: &'static [&'static str],
+    },
+    /// `[column]`, by the values of one label.
+    Row {
+        first: usize,
+        columns: &'static [&'static str],
+    },
+    /// A histogram for each value of a label.
+    Histograms {
+        first: usize,
+        rows: &'static [&'static str],
+    },
 }
 
 /// One metric family.
@@ -65,9 +76,13 @@ pub struct Metric {
     place: Place,
 }
 
-const fn counter_word(byte_offset: usize) -> Place {
+const fn word(byte_offset: usize) -> usize {
     assert!(byte_offset.is_multiple_of(8));
-    Place::Counter(byte_offset / 8)
+    byte_offset / 8
+}
+
+const fn counter_word(byte_offset: usize) -> Place {
+    Place::Counter(word(byte_offset))
 }
 
 /// Every metric that workers keep.
@@ -75,16 +90,68 @@ pub const METRICS: &[Metric] = &[
     Metric {
         family: "avap_requests_total",
         kind: Kind::Counter,
-        help: "Requests answered, by method and status",
+        help: "gRPC calls answered, by method and status",
         labels: &["method", "status"],
-        place: Place::ByMethodAndStatus(offset_of!(Counters, requests) / 8),
+        place: Place::Table {
+            first: word(offset_of!(Counters, requests)),
+            rows: &Method::LABELS,
+            columns: &Status::LABELS,
+        },
     },
     Metric {
         family: "avap_request_duration_seconds",
         kind: Kind::Histogram,
-        help: "From a request's headers to the last of its reply queued on its connection",
+        help: "From a gRPC call's headers to the last of its reply queued on its connection",
         labels: &["method"],
-        place: Place::HistogramByMethod(offset_of!(Counters, latency) / 8),
+        place: Place::Histograms {
+            first: word(offset_of!(Counters, latency)),
+            rows: &Method::LABELS,
+        },
+    },
+    Metric {
+        family: "avap_http_requests_total",
+        kind: Kind::Counter,
+        help: "HTTP requests answered, by route and status; statuses that only scripts give share a label a class",
+        labels: &["route", "status"],
+        place: Place::Table {
+            first: word(offset_of!(Counters, http_requests)),
+            rows: &Route::LABELS,
+            columns: &HttpStatus::LABELS,
+        },
+    },
+    Metric {
+        family: "avap_http_request_duration_seconds",
+        kind: Kind::Histogram,
+        help: "From an HTTP request's headers to its answer handed to its connection",
+        labels: &["route"],
+        place: Place::Histograms {
+            first: word(offset_of!(Counters, http_latency)),
+            rows: &Route::LABELS,
+        },
+    },
+    Metric {
+        family: "avap_script_runs_total",
+        kind: Kind::Counter,
+        help: "Scripts that were to be run, by how that ended",
+        labels: &["outcome"],
+        place: Place::Row {
+            first: word(offset_of!(Counters, scripts)),
+            columns: &ScriptEnd::LABELS,
+        },
+    },
+    Metric {
+        family: "avap_scripts_running",
+        kind: Kind::Gauge,
+        help: "Scripts under way that did not end in their first slice",
+        labels: &[],
+        place: Place::LiveSum(|page| &page.scripts),
+    },
+    Metric {
+        family: "avap_scripts_waiting",
+        kind: Kind::Gauge,
+        help: "Scripts under way that wait for a VM thread",
+        labels: &[],
+        place: Place::LiveSum(|page| &page.scripts_waiting),
     },
     Metric {
         family: "avap_connections",
@@ -119,7 +186,10 @@ pub const METRICS: &[Metric] = &[
         kind: Kind::Counter,
         help: "Limits that connections ran into, by limit",
         labels: &["limit"],
-        place: Place::ByLimit(offset_of!(Counters, limits) / 8),
+        place: Place::Row {
+            first: word(offset_of!(Counters, limits)),
+            columns: &LIMIT_LABELS,
+        },
     },
     Metric {
         family: "avap_stream_resets_total",
@@ -134,6 +204,13 @@ pub const METRICS: &[Metric] = &[
         help: "Streams ended because they held a retired version for too long",
         labels: &[],
         place: counter_word(offset_of!(Counters, streams_over_aged_total)),
+    },
+    Metric {
+        family: "avap_connection_timeouts_total",
+        kind: Kind::Counter,
+        help: "HTTP connections closed because their peer was too slow to send or to read",
+        labels: &[],
+        place: counter_word(offset_of!(Counters, timeouts_total)),
     },
     Metric {
         family: "avap_log_lines_dropped_total",
@@ -189,7 +266,7 @@ impl Sample {
 
 /// Every sample of every family: dead incarnations and live pages together.
 #[must_use]
-pub fn sample(slots: &Slots) -> Vec<Sample> {
+pub fn sample(slots: &SlotPages) -> Vec<Sample> {
     let totals = slots.counter_totals();
     let mut samples = Vec::with_capacity(256);
     for metric in METRICS {
@@ -200,7 +277,7 @@ pub fn sample(slots: &Slots) -> Vec<Sample> {
 
 fn sample_metric(
     metric: &Metric,
-    slots: &Slots,
+    slots: &SlotPages,
     totals: &[u64; COUNTER_WORDS],
     samples: &mut Vec<Sample>,
 ) {
@@ -222,38 +299,33 @@ fn sample_metric(
                 .unwrap_or(0);
             samples.push(Sample::new(family, &[], seconds(most_ns)));
         }
-        Place::ByLimit(first) => {
-            for (limit, label) in LIMIT_LABELS.iter().enumerate() {
-                samples.push(Sample::new(family, &[label], totals[first + limit] as f64));
-            }
-        }
-        Place::ByMethodAndStatus(first) => {
-            for method in Method::ALL {
-                for status in Status::ALL {
-                    let word = first + method as usize * Status::ALL.len() + status as usize;
-                    samples.push(Sample::new(
-                        family,
-                        &[method.label(), status.label()],
-                        totals[word] as f64,
-                    ));
+        Place::Table {
+            first,
+            rows,
+            columns,
+        } => {
+            let words = totals[first..].chunks(columns.len());
+            for (row, words) in rows.iter().zip(words) {
+                for (column, word) in columns.iter().zip(words) {
+                    samples.push(Sample::new(family, &[row, column], *word as f64));
                 }
             }
         }
-        Place::HistogramByMethod(first) => {
-            for method in Method::ALL {
-                let from = first + method as usize * (1 + LATENCY_BUCKETS);
-                sample_histogram(
-                    family,
-                    method.label(),
-                    &totals[from..=from + LATENCY_BUCKETS],
-                    samples,
-                );
+        Place::Row { first, columns } => {
+            for (column, word) in columns.iter().zip(&totals[first..]) {
+                samples.push(Sample::new(family, &[column], *word as f64));
+            }
+        }
+        Place::Histograms { first, rows } => {
+            let words = totals[first..].chunks(1 + LATENCY_BUCKETS);
+            for (row, words) in rows.iter().zip(words) {
+                sample_histogram(family, row, words, samples);
             }
         }
     }
 }
 
-fn sample_histogram(family: &str, method: &str, words: &[u64], samples: &mut Vec<Sample>) {
+fn sample_histogram(family: &str, row: &str, words: &[u64], samples: &mut Vec<Sample>) {
     let bucket_family = format!("{family}_bucket");
     let mut count = 0;
     for (bucket, entries) in words[1..].iter().enumerate() {
@@ -261,16 +333,16 @@ fn sample_histogram(family: &str, method: &str, words: &[u64], samples: &mut Vec
         let bound = LATENCY_BOUNDS_NS
             .get(bucket)
             .map_or("+Inf".to_owned(), |bound| seconds(*bound).to_string());
-        samples.push(Sample::new(&bucket_family, &[method, &bound], count as f64));
+        samples.push(Sample::new(&bucket_family, &[row, &bound], count as f64));
     }
     samples.push(Sample::new(
         &format!("{family}_sum"),
-        &[method],
+        &[row],
         seconds(words[0]),
     ));
     samples.push(Sample::new(
         &format!("{family}_count"),
-        &[method],
+        &[row],
         count as f64,
     ));
 }

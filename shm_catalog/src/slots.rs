@@ -1,112 +1,35 @@
 //! Worker slots: one page for each incarnation of a worker, written by that worker alone, read by
-//! the supervisor at any time.
+//! the supervisor and by HTTP workers at any time.
+//!
+//! ```text
+//!    0                 base: the counters of incarnations that are gone, written by the supervisor
+//!    (1 + i) * 8192    page i: one incarnation
+//! ```
 //!
 //! Every field is an atomic and every access is relaxed: the fields are independent numbers, and
 //! nothing is concluded about memory from any of them. `connections` is a read-modify-write,
-//! because another worker may reserve a place here before it passes a connection on ([`Crew`]).
+//! because another worker may reserve a place here before it passes a connection on ([`Crew`]). The base has a
+//! sequence number, odd while a page is being folded into it: a reader that saw it change reads again,
+//! so that no total counts an incarnation twice or not at all.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::ops::{Deref, Range};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 use std::time::Duration;
 
+use crate::counters::{
+    COUNTER_WORDS, Counters, HttpStatus, Method, Route, ScriptEnd, Status, add, nanoseconds,
+};
 use crate::ids::Generation;
-use crate::mapping::{PAGE, Shared, allocate, check_length, open_write};
+use crate::mapping::{PAGE, Shared, allocate, check_length, open_read, open_write};
 
-/// Bytes of one worker slot; a slots segment is a whole number of them.
-pub const PAGE_BYTES: u64 = PAGE;
+/// Bytes of one slot page: two pages of memory, for the counters of both roles.
+pub const PAGE_BYTES: u64 = 2 * PAGE;
 
-/// What was asked for, as in `avap_requests_total{method}`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Method {
-    /// One command by name.
-    GetCommand,
-    /// The whole catalogue.
-    SyncCatalog,
-    /// `grpc.health.v1` Check.
-    HealthCheck,
-    /// `grpc.health.v1` Watch.
-    HealthWatch,
-    /// Anything else.
-    Other,
-}
-
-impl Method {
-    /// In the order of their numbers.
-    pub const ALL: [Self; 5] = [
-        Self::GetCommand,
-        Self::SyncCatalog,
-        Self::HealthCheck,
-        Self::HealthWatch,
-        Self::Other,
-    ];
-
-    /// The label's value.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::GetCommand => "GetCommand",
-            Self::SyncCatalog => "SyncCatalog",
-            Self::HealthCheck => "HealthCheck",
-            Self::HealthWatch => "HealthWatch",
-            Self::Other => "other",
-        }
-    }
-}
-
-/// How it ended, as in `avap_requests_total{status}`: the gRPC status under its HTTP-like label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub enum Status {
-    /// gRPC `OK`.
-    Ok,
-    /// gRPC `INVALID_ARGUMENT`.
-    InvalidArgument,
-    /// gRPC `UNAUTHENTICATED`.
-    Unauthenticated,
-    /// gRPC `NOT_FOUND`.
-    NotFound,
-    /// gRPC `RESOURCE_EXHAUSTED`.
-    ResourceExhausted,
-    /// gRPC `INTERNAL`.
-    Internal,
-    /// gRPC `UNIMPLEMENTED`.
-    Unimplemented,
-    /// gRPC `UNAVAILABLE`.
-    Unavailable,
-    /// gRPC `DEADLINE_EXCEEDED`.
-    DeadlineExceeded,
-}
-
-impl Status {
-    /// In the order of their numbers.
-    pub const ALL: [Self; 9] = [
-        Self::Ok,
-        Self::InvalidArgument,
-        Self::Unauthenticated,
-        Self::NotFound,
-        Self::ResourceExhausted,
-        Self::Internal,
-        Self::Unimplemented,
-        Self::Unavailable,
-        Self::DeadlineExceeded,
-    ];
-
-    /// The label's value.
-    #[must_use]
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Ok => "200",
-            Self::InvalidArgument => "400",
-            Self::Unauthenticated => "401",
-            Self::NotFound => "404",
-            Self::ResourceExhausted => "429",
-            Self::Internal => "500",
-            Self::Unimplemented => "501",
-            Self::Unavailable => "503",
-            Self::DeadlineExceeded => "504",
-        }
-    }
+/// Bytes of a slots segment for so many pages.
+#[must_use]
+pub const fn segment_bytes(pages: u64) -> u64 {
+    (1 + pages) * PAGE_BYTES
 }
 
 /// What a worker process is for.
@@ -115,6 +38,8 @@ impl Status {
 pub enum Role {
     /// Serves gRPC.
     Grpc = 1,
+    /// Serves HTTP.
+    Http = 2,
 }
 
 impl Role {
@@ -123,6 +48,7 @@ impl Role {
     pub const fn label_of(number: u64) -> &'static str {
         match number {
             1 => "grpc",
+            2 => "http",
             _ => "none",
         }
     }
@@ -159,82 +85,10 @@ impl State {
     }
 }
 
-/// What a connection of the gRPC engine can run into, as in `avap_limits_reached_total{limit}`.
-pub const LIMIT_LABELS: [&str; 15] = [
-    "streams",
-    "header_list",
-    "continuations",
-    "message",
-    "peer_resets",
-    "own_resets",
-    "pings",
-    "settings",
-    "empty_frames",
-    "queued_bytes",
-    "zero_window",
-    "preface",
-    "request",
-    "idle",
-    "age",
-];
-
-/// Upper bounds of the latency buckets in nanoseconds, 10 µs to 10 s; one more bucket lies above.
-pub const LATENCY_BOUNDS_NS: [u64; 19] = [
-    10_000,
-    25_000,
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-    5_000_000_000,
-    10_000_000_000,
-];
-
-/// Buckets of a latency histogram, the unbounded last one included.
-pub const LATENCY_BUCKETS: usize = LATENCY_BOUNDS_NS.len() + 1;
-
-/// Durations: how many fell into each bucket (not cumulative), and their sum.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Histogram {
-    pub(crate) sum_ns: AtomicU64,
-    pub(crate) buckets: [AtomicU64; LATENCY_BUCKETS],
-}
-
-/// Everything that counts up: folded into a base when the incarnation is gone.
-#[derive(Debug)]
-#[repr(C)]
-pub(crate) struct Counters {
-    pub(crate) connections_total: AtomicU64,
-    pub(crate) adopted_total: AtomicU64,
-    pub(crate) resets_total: AtomicU64,
-    pub(crate) logs_dropped_total: AtomicU64,
-    pub(crate) streams_over_aged_total: AtomicU64,
-    pub(crate) swaps_total: AtomicU64,
-    pub(crate) panics_total: AtomicU64,
-    pub(crate) handed_over_total: AtomicU64,
-    pub(crate) limits: [AtomicU64; LIMIT_LABELS.len()],
-    pub(crate) requests: [[AtomicU64; Status::ALL.len()]; Method::ALL.len()],
-    pub(crate) latency: [Histogram; Method::ALL.len()],
-}
-
-/// Words of [`Counters`]: the shape of a base.
-pub const COUNTER_WORDS: usize = size_of::<Counters>() / 8;
-
 /// ```text
-///    0  pid, role, state, acked generation, heartbeat_ns, connections, swap_ns, (spare)
-///   64  counters
+///    0  pid, role, state, acked generation, heartbeat_ns, connections, swap_ns, scripts under way
+///   64  scripts waiting, (spare)
+///  128  counters
 /// ```
 #[derive(Debug)]
 #[repr(C)]
@@ -246,20 +100,43 @@ pub(crate) struct Page {
     pub(crate) heartbeat_ns: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) swap_ns: AtomicU64,
-    spare: AtomicU64,
+    pub(crate) scripts: AtomicU64,
+    pub(crate) scripts_waiting: AtomicU64,
+    spare: [AtomicU64; 7],
     pub(crate) counters: Counters,
 }
 
-const _: () = assert!(std::mem::offset_of!(Page, counters) == 64);
-const _: () = assert!(size_of::<Page>() as u64 <= PAGE_BYTES);
-const _: () = assert!(size_of::<Counters>() == COUNTER_WORDS * 8);
+const _: () = assert!(std::mem::offset_of!(Page, counters) == 128);
+const _: () = assert!(Shared::<Page>::BYTES == PAGE_BYTES);
+
+/// ```text
+///    0  sequence, (spare)
+///   64  counters
+/// ```
+#[derive(Debug)]
+#[repr(C)]
+pub(crate) struct Base {
+    sequence: AtomicU64,
+    spare: [AtomicU64; 7],
+    counters: Counters,
+}
+
+const _: () = assert!(std::mem::offset_of!(Base, counters) == 64);
+const _: () = assert!(Shared::<Base>::BYTES == PAGE_BYTES);
 
 #[expect(
     unsafe_code,
     reason = "states what the compiler cannot check about a shared page"
 )]
-// SAFETY: Page is repr(C), consists of AtomicU64 only, and is asserted to fit one page.
+// SAFETY: Page is repr(C) and consists of AtomicU64 only.
 unsafe impl crate::mapping::SharedLayout for Page {}
+
+#[expect(
+    unsafe_code,
+    reason = "states what the compiler cannot check about a shared page"
+)]
+// SAFETY: Base is repr(C) and consists of AtomicU64 only.
+unsafe impl crate::mapping::SharedLayout for Base {}
 
 /// A worker's own page.
 #[derive(Debug)]
@@ -274,7 +151,7 @@ impl WorkerSlot {
     /// `UnexpectedEof` when there is no such page, those of `open` and `mmap`.
     pub fn open(slots_name: &str, page_index: u64) -> io::Result<Self> {
         Ok(Self {
-            page: Shared::open_write(slots_name, page_index)?,
+            page: Shared::open_write(slots_name, 1 + page_index)?,
         })
     }
 
@@ -376,20 +253,36 @@ impl WorkerSlot {
         add(&self.page.counters.swaps_total, 1);
     }
 
-    /// So many requests ended, `elapsed` after their headers were read.
+    /// A connection was closed because its peer was too slow.
+    pub fn count_timeout(&self) {
+        add(&self.page.counters.timeouts_total, 1);
+    }
+
+    /// A script ended.
+    pub fn count_script(&self, end: ScriptEnd) {
+        add(&self.page.counters.scripts[end as usize], 1);
+    }
+
+    /// Scripts that did not end in their first slice, and how many of them wait for a thread.
+    pub fn set_scripts(&self, under_way: usize, waiting: usize) {
+        let page = &*self.page;
+        page.scripts.store(under_way as u64, Ordering::Relaxed);
+        page.scripts_waiting
+            .store(waiting as u64, Ordering::Relaxed);
+    }
+
+    /// So many gRPC calls ended, `elapsed` after their headers were read.
     pub fn count_requests(&self, method: Method, status: Status, elapsed: Duration, count: u64) {
-        let elapsed_ns = nanoseconds(elapsed);
-        let counters = &self.page.counters;
-        add(&counters.requests[method as usize][status as usize], count);
-        let latency = &counters.latency[method as usize];
-        let bucket = LATENCY_BOUNDS_NS
-            .iter()
-            .position(|bound| elapsed_ns <= *bound);
-        add(
-            &latency.buckets[bucket.unwrap_or(LATENCY_BUCKETS - 1)],
-            count,
-        );
-        add(&latency.sum_ns, elapsed_ns.saturating_mul(count));
+        self.page
+            .counters
+            .count_requests(method, status, elapsed, count);
+    }
+
+    /// An HTTP request ended, `elapsed` after its headers were read.
+    pub fn count_http_request(&self, route: Route, status: HttpStatus, elapsed: Duration) {
+        self.page
+            .counters
+            .count_http_request(route, status, elapsed);
     }
 }
 
@@ -400,10 +293,13 @@ pub struct Place {
     pub page: usize,
 }
 
-/// All workers, as one of them sees them: who has room for a connection.
+/// All gRPC workers, as one of them sees them: who has room for a connection. Workers of the other role pass
+/// nothing on and are passed nothing.
 #[derive(Debug)]
 pub struct Crew {
     pages: Vec<Shared<Page>>,
+    /// Page of the first of them; places are told by their number in the segment.
+    first: usize,
     own: usize,
 }
 
@@ -411,23 +307,25 @@ pub struct Crew {
 const RESERVE_ROUNDS_MAX: usize = 64;
 
 impl Crew {
-    /// Maps the first `pages` pages; `own` is this worker's.
+    /// Maps these pages, those of the gRPC workers; `own` is this worker's.
     ///
     /// # Errors
     /// `InvalidInput` when `own` is not among them, those of [`WorkerSlot::open`].
-    pub fn open(slots_name: &str, pages: u64, own: u64) -> io::Result<Self> {
-        if own >= pages || pages > PAGES_MAX {
+    pub fn open(slots_name: &str, pages: Range<u64>, own: u64) -> io::Result<Self> {
+        if !pages.contains(&own) || pages.end > PAGES_MAX {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                format!("there is no page {own} among {pages}"),
+                format!("there is no page {own} among {pages:?}"),
             ));
         }
-        let pages = (0..pages)
-            .map(|index| Shared::open_write(slots_name, index))
+        let first = pages.start;
+        let pages = pages
+            .map(|index| Shared::open_write(slots_name, 1 + index))
             .collect::<io::Result<_>>()?;
         Ok(Self {
             pages,
-            own: own as usize,
+            first: first as usize,
+            own: (own - first) as usize,
         })
     }
 
@@ -444,7 +342,7 @@ impl Crew {
                 Ordering::Relaxed,
             );
             if taken.is_ok() {
-                return Place { page };
+                return self.place(page);
             }
         }
         self.reserve_own()
@@ -456,25 +354,28 @@ impl Crew {
         self.pages[self.own]
             .connections
             .fetch_add(1, Ordering::Relaxed);
-        Place { page: self.own }
+        self.place(self.own)
     }
 
     /// Gives a place back.
     pub fn release(&self, place: Place) {
-        release(&self.pages[place.page]);
+        release(&self.pages[place.page - self.first]);
     }
 
     /// Whether a place is this worker's.
     #[must_use]
     pub const fn is_own(&self, place: Place) -> bool {
-        place.page == self.own
+        place.page == self.first + self.own
     }
 
     /// Page and its connections. From this page onwards, so that ties do not all go to the first.
     fn least_loaded(&self) -> (usize, u64) {
         let own = (self.own, self.connections(self.own));
-        let serving =
-            |page: &usize| self.pages[*page].state.load(Ordering::Relaxed) == State::Serving as u64;
+        let serving = |page: &usize| {
+            let page = &self.pages[*page];
+            page.role.load(Ordering::Relaxed) == Role::Grpc as u64
+                && page.state.load(Ordering::Relaxed) == State::Serving as u64
+        };
         let count = self.pages.len();
         (self.own..self.own + count)
             .map(|index| index % count)
@@ -482,6 +383,12 @@ impl Crew {
             .map(|page| (page, self.connections(page)))
             .min_by_key(|(_, connections)| *connections)
             .unwrap_or(own)
+    }
+
+    const fn place(&self, index: usize) -> Place {
+        Place {
+            page: self.first + index,
+        }
     }
 
     fn connections(&self, page: usize) -> u64 {
@@ -523,39 +430,47 @@ pub struct SlotState {
     pub swap_ns: u64,
 }
 
-/// The supervisor's end: all pages, and the counters of incarnations that are gone.
-#[derive(Debug)]
-pub struct Slots {
-    pages: Vec<Shared<Page>>,
-    base: [u64; COUNTER_WORDS],
-}
-
 /// The largest slots segment: two incarnations of 4096 workers.
 pub const PAGES_MAX: u64 = 8192;
 
-impl Slots {
-    /// Allocates and maps the first `pages` pages.
+/// A reader that meets a fold reads again this often. A fold takes some microseconds; a supervisor that was stopped in
+/// the middle of one must not stop its readers.
+const READS_MAX: u32 = 1000;
+
+/// All pages and the base, to read.
+#[derive(Debug)]
+pub struct SlotPages {
+    pages: Vec<Shared<Page>>,
+    base: Shared<Base>,
+}
+
+impl SlotPages {
+    /// Maps a whole slots segment read-only.
     ///
     /// # Errors
-    /// `InvalidInput` for none or more than [`PAGES_MAX`], `UnexpectedEof` when the segment is
-    /// shorter, `StorageFull`.
-    pub fn open(slots_name: &str, pages: u64) -> io::Result<Self> {
-        if pages == 0 || pages > PAGES_MAX {
+    /// `InvalidData` for a file that is none by its length, those of `open` and `mmap`.
+    pub fn open(slots_name: &str) -> io::Result<Self> {
+        let bytes = open_read(slots_name)?.metadata()?.len();
+        let pages = (bytes / PAGE_BYTES).saturating_sub(1);
+        if bytes != segment_bytes(pages) || pages == 0 || pages > PAGES_MAX {
             return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("a slots segment has 1 to {PAGES_MAX} pages, not {pages}"),
+                io::ErrorKind::InvalidData,
+                format!("{slots_name}: {bytes} bytes are no slots segment"),
             ));
         }
-        let file = open_write(slots_name)?;
-        check_length(&file, pages * PAGE_BYTES)?;
-        allocate(&file, 0, pages * PAGE_BYTES)?;
-        let pages = (0..pages)
-            .map(|index| Shared::open_write(slots_name, index))
-            .collect::<io::Result<_>>()?;
-        Ok(Self {
-            pages,
-            base: [0; COUNTER_WORDS],
+        Self::map(pages, |index| Shared::open_read_at(slots_name, index)).and_then(|pages| {
+            Ok(Self {
+                pages,
+                base: Shared::open_read_at(slots_name, 0)?,
+            })
         })
+    }
+
+    fn map(
+        pages: u64,
+        open: impl Fn(u64) -> io::Result<Shared<Page>>,
+    ) -> io::Result<Vec<Shared<Page>>> {
+        (1..=pages).map(open).collect()
     }
 
     /// Number of pages.
@@ -568,23 +483,6 @@ impl Slots {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pages.is_empty()
-    }
-
-    /// Makes a page vacant and drops its counts. For a page that never served; else [`Self::fold`].
-    pub fn clear(&mut self, page: usize) -> Option<()> {
-        clear(self.pages.get(page)?);
-        Some(())
-    }
-
-    /// Adds the counters of a dead incarnation to the base and makes its page vacant: totals do
-    /// not change. `&mut self`, so no sample falls between the two.
-    pub fn fold(&mut self, page: usize) -> Option<()> {
-        let page = self.pages.get(page)?;
-        for (total, word) in self.base.iter_mut().zip(counter_words(&page.counters)) {
-            *total = total.wrapping_add(word.load(Ordering::Relaxed));
-        }
-        clear(page);
-        Some(())
     }
 
     /// What page `page` says.
@@ -600,12 +498,7 @@ impl Slots {
             heartbeat_ns: page.heartbeat_ns.load(Ordering::Relaxed),
             connections: page.connections.load(Ordering::Relaxed),
             connections_total: counters.connections_total.load(Ordering::Relaxed),
-            requests_total: counters
-                .requests
-                .iter()
-                .flatten()
-                .map(|word| word.load(Ordering::Relaxed))
-                .sum(),
+            requests_total: counters.requests_total(),
             logs_dropped_total: counters.logs_dropped_total.load(Ordering::Relaxed),
             swap_ns: page.swap_ns.load(Ordering::Relaxed),
         })
@@ -613,10 +506,24 @@ impl Slots {
 
     /// Base and live pages, summed word by word in the order of `Counters`.
     pub(crate) fn counter_totals(&self) -> [u64; COUNTER_WORDS] {
-        let mut totals = self.base;
-        for page in &self.pages {
-            for (total, word) in totals.iter_mut().zip(counter_words(&page.counters)) {
-                *total = total.wrapping_add(word.load(Ordering::Relaxed));
+        for _ in 0..READS_MAX {
+            let before = self.base.sequence.load(Ordering::Acquire);
+            let totals = self.sum();
+            fence(Ordering::Acquire);
+            if before.is_multiple_of(2) && self.base.sequence.load(Ordering::Relaxed) == before {
+                return totals;
+            }
+            std::thread::yield_now();
+        }
+        self.sum()
+    }
+
+    fn sum(&self) -> [u64; COUNTER_WORDS] {
+        let mut totals = [0; COUNTER_WORDS];
+        let live = self.pages.iter().map(|page| &page.counters);
+        for counters in std::iter::once(&self.base.counters).chain(live) {
+            for (total, word) in totals.iter_mut().zip(counters.words()) {
+                *total = u64::wrapping_add(*total, word.load(Ordering::Relaxed));
             }
         }
         totals
@@ -624,6 +531,63 @@ impl Slots {
 
     pub(crate) fn pages(&self) -> impl Iterator<Item = &Page> {
         self.pages.iter().map(|page| &**page)
+    }
+}
+
+/// The supervisor's end: what every reader sees, and the pages of incarnations that are gone to be emptied.
+#[derive(Debug)]
+pub struct Slots(SlotPages);
+
+impl Deref for Slots {
+    type Target = SlotPages;
+
+    fn deref(&self) -> &SlotPages {
+        &self.0
+    }
+}
+
+impl Slots {
+    /// Allocates and maps the base and the first `pages` pages.
+    ///
+    /// # Errors
+    /// `InvalidInput` for none or more than [`PAGES_MAX`], `UnexpectedEof` when the segment is
+    /// shorter, `StorageFull`.
+    pub fn open(slots_name: &str, pages: u64) -> io::Result<Self> {
+        if pages == 0 || pages > PAGES_MAX {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("a slots segment has 1 to {PAGES_MAX} pages, not {pages}"),
+            ));
+        }
+        let file = open_write(slots_name)?;
+        check_length(&file, segment_bytes(pages))?;
+        allocate(&file, 0, segment_bytes(pages))?;
+        Ok(Self(SlotPages {
+            pages: SlotPages::map(pages, |index| Shared::open_write(slots_name, index))?,
+            base: Shared::open_write(slots_name, 0)?,
+        }))
+    }
+
+    /// Makes a page vacant and drops its counts. For a page that never served; else [`Self::fold`].
+    pub fn clear(&mut self, page: usize) -> Option<()> {
+        clear(self.0.pages.get(page)?);
+        Some(())
+    }
+
+    /// Adds the counters of a dead incarnation to the base and makes its page vacant: totals do
+    /// not change. `&mut self`: one fold at a time.
+    pub fn fold(&mut self, page: usize) -> Option<()> {
+        let base = &self.0.base;
+        let page = self.0.pages.get(page)?;
+        let sequence = base.sequence.load(Ordering::Relaxed);
+        base.sequence.store(sequence + 1, Ordering::Relaxed);
+        fence(Ordering::Release);
+        for (total, word) in base.counters.words().zip(page.counters.words()) {
+            add(total, word.load(Ordering::Relaxed));
+        }
+        clear(page);
+        base.sequence.store(sequence + 2, Ordering::Release);
+        Some(())
     }
 }
 
@@ -636,59 +600,17 @@ fn clear(page: &Page) {
         &page.heartbeat_ns,
         &page.connections,
         &page.swap_ns,
-        &page.spare,
-    ] {
-        word.store(0, Ordering::Relaxed);
-    }
-    for word in counter_words(&page.counters) {
-        word.store(0, Ordering::Relaxed);
-    }
-}
-
-/// Every counter, in the order of the struct.
-fn counter_words(counters: &Counters) -> impl Iterator<Item = &AtomicU64> {
-    let Counters {
-        connections_total,
-        adopted_total,
-        resets_total,
-        logs_dropped_total,
-        streams_over_aged_total,
-        swaps_total,
-        panics_total,
-        handed_over_total,
-        limits,
-        requests,
-        latency,
-    } = counters;
-    [
-        connections_total,
-        adopted_total,
-        resets_total,
-        logs_dropped_total,
-        streams_over_aged_total,
-        swaps_total,
-        panics_total,
-        handed_over_total,
+        &page.scripts,
+        &page.scripts_waiting,
     ]
     .into_iter()
-    .chain(limits)
-    .chain(requests.iter().flatten())
-    .chain(
-        latency
-            .iter()
-            .flat_map(|histogram| std::iter::once(&histogram.sum_ns).chain(&histogram.buckets)),
-    )
-}
-
-/// Counters of a page have one writer, its worker's loop: a load and a store, a third of what a
-/// locked instruction costs.
-fn add(counter: &AtomicU64, amount: u64) {
-    let sum = counter.load(Ordering::Relaxed).wrapping_add(amount);
-    counter.store(sum, Ordering::Relaxed);
-}
-
-fn nanoseconds(elapsed: Duration) -> u64 {
-    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+    .chain(&page.spare)
+    {
+        word.store(0, Ordering::Relaxed);
+    }
+    for word in page.counters.words() {
+        word.store(0, Ordering::Relaxed);
+    }
 }
 
 /// `CLOCK_MONOTONIC` in nanoseconds: the same clock in every process.

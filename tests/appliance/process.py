@@ -73,6 +73,11 @@ class Appliance:
         return str(self.ready["grpc"])
 
     @property
+    def http_address(self) -> str:
+        """host:port of the HTTP listeners."""
+        return str(self.ready["http"])
+
+    @property
     def metrics_url(self) -> str:
         """Where Prometheus scrapes."""
         return f"http://{self.ready['metrics']}/metrics"
@@ -225,6 +230,8 @@ def clean_environ(state_dir: Path, environ: Mapping[str, str] | None = None) -> 
         "API_KEY": KEY,
         "PORT": "0",
         "AVAP_METRICS_PORT": "0",
+        "AVAP_HTTP_PORT": "0",
+        "AVAP_HTTP_WORKERS": "0",
         "AVAP_GRPC_WORKERS": "1",
         "AVAP_DRAIN_GRACE_S": "0",
         "AVAP_DRAIN_TIMEOUT_S": "5",

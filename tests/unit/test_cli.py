@@ -108,7 +108,7 @@ def environ(state: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
             "CREDENTIALS_DIRECTORY",
         ):
             monkeypatch.delenv(name)
-    values = {"AVAP_STATE_DIR": str(state), "PORT": str(free_port()), "AVAP_METRICS_PORT": "0"}
+    values = {"AVAP_STATE_DIR": str(state), "PORT": str(free_port()), "AVAP_METRICS_PORT": "0", "AVAP_HTTP_PORT": "0"}
     for name, value in values.items():
         monkeypatch.setenv(name, value)
     return values
@@ -308,7 +308,7 @@ def test_status_is_plain_lines_when_nobody_looks_and_json_for_programs(admin: Ad
     assert lines["source"].startswith("postgres, DOWN (auth)")
     assert lines["source_error"].startswith("refused")
     assert lines["warning"] == "careful"
-    assert "worker 0 accepts for it" in result.output
+    assert "grpc 0 accepts for it" in result.output
     assert "\x1b" not in result.output
     found = json.loads(avap("status", "--json").output)
     assert found["catalog"]["generation"] == 2**40

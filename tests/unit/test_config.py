@@ -9,7 +9,7 @@ import pytest
 
 from appliance.config import SETTINGS, Loaded, Settings, load, load_keys, read_keys, read_signing_keys, secret_values
 from appliance.config.database_url import masked, passwords
-from appliance.config.settings import allowed_cores
+from appliance.config.settings import allowed_cores, http_needs_key
 from appliance.config.showing import rows
 from appliance.errors import ConfigError, SecretError
 
@@ -71,6 +71,13 @@ def test_every_setting_can_be_set_by_its_derived_environment_name(tmp_path: Path
         "grpc.port": "1",
         "grpc.workers": "1",
         "grpc.wire": "lite",
+        "http.port": "3",
+        "http.workers": "4",
+        "http.auth": "on",
+        "http.cors_origins": "https://example.org, http://localhost:3000",
+        "vm.threads": "2",
+        "vm.timeout_ms": "500",
+        "vm.memory_mb": "8",
         "metrics.port": "2",
         "catalog.dir": "/c",
         "catalog.refresh_s": "7",
@@ -164,8 +171,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 
 def test_names_of_the_predecessor_and_of_parts_not_built_are_ignored_with_a_warning() -> None:
     names = (
-        "AVAP_HTTP_PORT",
-        "AVAP_VM_THREADS",
+        "AVAP_VM_SIGNATURES",
         "AVAP_OUTBOUND_ALLOW",
         "AVAP_SQL_URL",
         "AVAP_INTERNAL_KEY",
@@ -179,7 +185,7 @@ def test_names_of_the_predecessor_and_of_parts_not_built_are_ignored_with_a_warn
 
 
 def test_the_same_names_in_the_file_are_errors(tmp_path: Path) -> None:
-    assert len(problems(toml="[http]\nport = 1\n[vm]\nthreads = 2\n", folder=tmp_path)) == 2
+    assert len(problems(toml="[vm]\nsignatures = 'all'\n", folder=tmp_path)) == 1
 
 
 def test_variables_that_kubernetes_sets_for_services_do_no_harm() -> None:
@@ -233,9 +239,54 @@ def test_a_named_file_must_exist_and_be_text(tmp_path: Path) -> None:
 def test_the_default_file_is_read_when_it_is_there(tmp_path: Path) -> None:
     default = tmp_path / "appliance.toml"
     assert load({}, HOME, None, default).config_file is None
-    default.write_text("bind = '0.0.0.0'\n")
+    default.write_text("bind = '::1'\n")
     found = load({}, HOME, None, default)
-    assert (found.settings.bind, found.config_file) == ("0.0.0.0", default)
+    assert (found.settings.bind, found.config_file) == ("::1", default)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"API_KEY": "k"},
+        {"API_KEY_FILE": "/run/keys"},
+        {"AVAP_HTTP_AUTH": "off"},
+        {"AVAP_HTTP_AUTH": "on"},
+        {"AVAP_HTTP_WORKERS": "0"},
+    ],
+)
+def test_http_that_others_can_reach_wants_a_key_or_a_word_that_it_does_not(environ: dict[str, str]) -> None:
+    for bind in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
+        (found,) = problems({"AVAP_BIND": bind})
+        assert found.startswith("bind (environment AVAP_BIND)")
+        assert "AVAP_HTTP_AUTH=off" in found
+        assert loaded({"AVAP_BIND": bind, **environ}).settings.bind == bind
+
+
+@pytest.mark.parametrize(
+    ("bind", "auth", "needed"),
+    [
+        ("127.0.0.1", "auto", False),
+        ("127.8.0.1", "auto", False),
+        ("::1", "auto", False),
+        ("localhost", "auto", False),
+        ("0.0.0.0", "auto", True),
+        ("example.org", "auto", True),
+        ("127.0.0.1", "on", True),
+        ("0.0.0.0", "off", False),
+    ],
+)
+def test_http_needs_a_key_where_others_can_reach_it(bind: str, auth: str, needed: bool) -> None:
+    found = loaded({"AVAP_BIND": bind, "AVAP_HTTP_AUTH": auth, "API_KEY": "k"})
+    assert http_needs_key(found.settings) == needed
+
+
+def test_origins_are_a_comma_list_or_a_list_and_checked(tmp_path: Path) -> None:
+    environ = {"AVAP_HTTP_CORS_ORIGINS": "https://a.example , http://[::1]:3000,*"}
+    assert loaded(environ).settings.http.cors_origins == ("https://a.example", "http://[::1]:3000", "*")
+    toml = "[http]\ncors_origins = ['https://a.example']\n"
+    assert loaded({}, toml, tmp_path).settings.http.cors_origins == ("https://a.example",)
+    for wrong in ("a.example", "https://a.example/", "https://a b", "null", "https://a\r\nx: y"):
+        assert len(problems({"AVAP_HTTP_CORS_ORIGINS": wrong})) == 1, wrong
 
 
 def test_secrets_come_from_files_and_systemd_credentials(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_announcements_only_go_forward(new_segment: NewSegment) -> None:
 
 
 def test_worker_slots_start_vacant_and_every_sample_belongs_to_a_family(new_segment: NewSegment) -> None:
-    slots = _native.WorkerSlots(new_segment(2 * _native.WorkerSlots.SLOT_BYTES), 2)
+    slots = _native.WorkerSlots(new_segment(_native.WorkerSlots.segment_bytes(2)), 2)
     assert len(slots) == 2
     assert slots.state(1)["state"] == "vacant"
     slots.fold(0)

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use shm_catalog::metrics::{METRICS, sample};
-use shm_catalog::slots::{PAGE_BYTES, Slots};
+use shm_catalog::slots::{PAGES_MAX, Slots, segment_bytes};
 
 use super::errors::ArenaError;
 
@@ -26,8 +26,11 @@ impl WorkerSlots {
 
 #[pymethods]
 impl WorkerSlots {
-    #[classattr]
-    const SLOT_BYTES: u64 = PAGE_BYTES;
+    /// Bytes of a segment for so many pages.
+    #[staticmethod]
+    fn segment_bytes(pages: u64) -> u64 {
+        segment_bytes(pages.min(PAGES_MAX))
+    }
 
     #[new]
     fn new(name: &str, pages: u64) -> PyResult<Self> {

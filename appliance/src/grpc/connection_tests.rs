@@ -13,13 +13,13 @@ use mio::{Events, Poll};
 use rustix::net::sockopt;
 use shm_catalog::{Generation, Segment};
 
-use super::auth::Keys;
 use super::connections::Connections;
 use super::observer::Observer;
 use super::server::Server;
 use super::service::{Call, Service};
-use super::test_segment::segment;
 use super::version::Version;
+use crate::plane::auth::Keys;
+use crate::plane::test_segment::segment;
 
 #[derive(Default)]
 struct Seen {

@@ -17,9 +17,9 @@ use super::limits::{
     SPARE_OUTPUT_BYTES_MAX, SPARE_OUTPUTS_MAX,
 };
 use super::link::Link;
-use super::panics;
 use super::server::{Server, Serving};
 use super::version::Pinned;
+use crate::plane::panics;
 
 /// What a turn left.
 enum Left {
@@ -237,7 +237,7 @@ impl Connections {
             return;
         };
         let (server, io, now) = (&self.server, &mut self.io, self.now);
-        let acted = panics::caught(|| with_turn(&mut link, server, io, now, act));
+        let acted = panics::catch(|| with_turn(&mut link, server, io, now, act));
         self.links[place] = Some(link);
         match acted {
             Ok(()) => self.turn(place),
@@ -251,7 +251,7 @@ impl Connections {
             return;
         };
         let (server, io, now) = (&*self.server, &mut self.io, self.now);
-        let driven = panics::caught(|| drive(link, server, io, now));
+        let driven = panics::catch(|| drive(link, server, io, now));
         let due = deadline(link, server);
         match driven {
             Ok(Ok(Left::Waiting)) => {}
@@ -290,7 +290,7 @@ impl Connections {
         self.free.push(place);
         let serving = self.server.serving();
         // After a panic, cleaning up may panic as well: it adds nothing to the first.
-        let _ = panics::caught(move || {
+        let _ = panics::catch(move || {
             link.connection.abandon(&serving);
             drop(link);
         });

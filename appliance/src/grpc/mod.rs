@@ -11,23 +11,19 @@
 //! then the next connection has its turn.
 //!
 //! `service` is the border: the name of a method and the bytes of a message go in, a slice of the
-//! segment or a status comes out. It, and what it stands on (`auth`, `proto`), know nothing of
+//! segment or a status comes out. It, and what it stands on (`proto`, and of the plane `auth`), know nothing of
 //! HTTP/2.
 //!
 //! Absences that hold here: no lock shared with anybody, no file or outbound socket opened, no wait
 //! for another process, no task, no copy of the catalogue.
 
-pub mod auth;
 #[cfg(test)]
 mod connection_tests;
 pub mod connections;
 pub mod limits;
 mod link;
 pub mod observer;
-pub mod panics;
 pub mod proto;
 pub mod server;
 pub mod service;
-#[cfg(test)]
-pub(crate) mod test_segment;
 pub mod version;

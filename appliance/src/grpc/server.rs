@@ -2,9 +2,16 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::{Answer, Blocks, Code, Limit, Limits, Method, Moment, Status};
+
+use serde_json::{Map, Value};
+use shm_catalog::{Generation, Segment};
+
+use crate::plane::auth::Keys;
+use crate::plane::{self, Plane};
 
 use super::observer::Observer;
 use super::service::{Call, Service};
@@ -72,12 +79,6 @@ impl Server {
         before
     }
 
-    /// Health is `NotServing` from now on; everything is still answered.
-    pub fn begin_drain(&self) {
-        self.service.set_draining();
-        self.health_changed.set(true);
-    }
-
     /// Whether watchers are to be told, once.
     pub fn take_health_change(&self) -> bool {
         self.health_changed.take()
@@ -123,6 +124,32 @@ impl Server {
             server: self,
             version: self.service.version(),
         }
+    }
+}
+
+impl Plane for Server {
+    fn served(&self) -> Option<(Generation, Arc<Segment>)> {
+        let version = self.service.version()?;
+        Some((version.generation, Arc::clone(&version.segment)))
+    }
+
+    fn serve(&self, version: plane::version::Version, now: Instant) -> Option<Arc<Segment>> {
+        let before = self.swap(version.into(), now)?;
+        Some(Arc::clone(&before.segment))
+    }
+
+    fn set_keys(&self, keys: Keys) {
+        self.service.set_keys(keys);
+    }
+
+    /// Health is `NotServing` from now on.
+    fn begin_drain(&self) {
+        self.service.set_draining();
+        self.health_changed.set(true);
+    }
+
+    fn describe(&self) -> Map<String, Value> {
+        Map::from_iter([("held_versions".to_owned(), self.held_versions().into())])
     }
 }
 

@@ -6,10 +6,10 @@ use std::cell::{Cell, RefCell};
 
 use engine::{Answer, Code, Pin, Status};
 
-use super::auth::Keys;
 use super::limits::NAME_BYTES_MAX;
 use super::proto;
 use super::version::{Pinned, Version};
+use crate::plane::auth::Keys;
 
 /// The methods there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn a_version_answers_with_slices_of_its_segment() {
         let service = service();
-        let segment = crate::grpc::test_segment::segment(1, &[("if", "one"), ("añadir", "two")]);
+        let segment = crate::plane::test_segment::segment(1, &[("if", "one"), ("añadir", "two")]);
         assert_eq!(service.health(), Health::NotServing);
         let version = Version::new(shm_catalog::Generation(9), segment);
         assert!(service.swap(version).is_none());

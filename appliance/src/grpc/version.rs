@@ -1,4 +1,4 @@
-//! One announced version as the request path sees it.
+//! One announced version as the request path sees it, and what its replies need.
 
 use std::cell::Cell;
 use std::ops::Deref;
@@ -9,15 +9,12 @@ use std::time::Instant;
 use engine::Blocks;
 use shm_catalog::{Generation, Segment};
 
-/// A generation and the segment it announced. Two generations may share a segment (rollback).
+use crate::plane::version;
+
+/// A version with the headers of its replies.
 #[derive(Debug)]
 pub struct Version {
-    /// Of the announcement.
-    pub generation: Generation,
-    /// The mapped catalogue.
-    pub segment: Arc<Segment>,
-    /// `<generation>-<digest hex>`: the value of `avap-catalog-version`.
-    pub tag: String,
+    named: version::Version,
     /// Headers of its replies.
     pub blocks: Blocks,
     /// Since when its segment is not the served one.
@@ -28,14 +25,25 @@ impl Version {
     /// Names the pair.
     #[must_use]
     pub fn new(generation: Generation, segment: Arc<Segment>) -> Self {
-        let tag = format!("{generation}-{}", segment.digest());
+        version::Version::new(generation, segment).into()
+    }
+}
+
+impl From<version::Version> for Version {
+    fn from(named: version::Version) -> Self {
         Self {
-            blocks: Blocks::new(&[("avap-catalog-version", &tag)]),
-            generation,
-            segment,
-            tag,
+            blocks: Blocks::new(&[("avap-catalog-version", &named.tag)]),
+            named,
             superseded: Cell::new(None),
         }
+    }
+}
+
+impl Deref for Version {
+    type Target = version::Version;
+
+    fn deref(&self) -> &version::Version {
+        &self.named
     }
 }
 

@@ -9,8 +9,8 @@ use serde_json::json;
 use shm_catalog::announcement::Reader;
 use shm_catalog::{Announcement, Generation, Segment, SegmentId, WorkerSlot};
 
-use crate::grpc::server::Server;
-use crate::grpc::version::Version;
+use crate::plane::Plane;
+use crate::plane::version::Version;
 
 use super::control::{News, Outbox};
 use super::log::{Level, Log};
@@ -22,7 +22,7 @@ const GONE_IN_A_ROW_MAX: u32 = 8;
 
 /// The catalogue's side of a worker.
 pub struct Catalog {
-    pub server: Rc<Server>,
+    pub plane: Rc<dyn Plane>,
     pub worker: Rc<WorkerSlot>,
     pub log: Rc<Log>,
     pub outbox: Outbox,
@@ -39,7 +39,7 @@ pub struct Catalog {
 
 impl Catalog {
     pub fn new(
-        server: Rc<Server>,
+        plane: Rc<dyn Plane>,
         worker: Rc<WorkerSlot>,
         log: Rc<Log>,
         outbox: Outbox,
@@ -48,7 +48,7 @@ impl Catalog {
         segment_prefix: String,
     ) -> Self {
         Self {
-            server,
+            plane,
             worker,
             log,
             outbox,
@@ -134,20 +134,15 @@ impl Catalog {
 
     /// 0: none yet.
     pub fn served_generation(&self) -> Generation {
-        self.server
-            .service
-            .version()
-            .map_or(Generation(0), |version| version.generation)
+        self.plane
+            .served()
+            .map_or(Generation(0), |(generation, _)| generation)
     }
 
     /// A segment that is mapped already: the served one (announced again) or one not yet unmapped
     /// (rollback).
     fn held(&self, id: SegmentId) -> Option<Arc<Segment>> {
-        let served = self
-            .server
-            .service
-            .version()
-            .map(|version| Arc::clone(&version.segment));
+        let served = self.plane.served().map(|(_, segment)| segment);
         served
             .into_iter()
             .chain(self.superseded.iter().cloned())
@@ -167,16 +162,16 @@ impl Catalog {
         });
         let segment_id = segment.id();
         let before = self
-            .server
-            .swap(Version::new(generation, segment), Instant::now());
+            .plane
+            .serve(Version::new(generation, segment), Instant::now());
         self.worker.ack(generation);
         self.worker.count_swap(elapsed);
         self.outbox.tell(&News::Acked {
             generation: generation.0,
         });
         self.log.write(Level::Info, "Generation Acked", fields);
-        if let Some(before) = before.filter(|before| before.segment.id() != segment_id) {
-            self.superseded.push(Arc::clone(&before.segment));
+        if let Some(before) = before.filter(|before| before.id() != segment_id) {
+            self.superseded.push(before);
         }
     }
 

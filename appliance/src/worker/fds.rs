@@ -3,8 +3,11 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use nix::sys::signalfd::SignalFd;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// Takes ownership of an inherited descriptor and keeps it from children of ours.
 ///
@@ -39,6 +42,26 @@ pub fn adopt(fd: RawFd) -> io::Result<OwnedFd> {
 pub fn set_nonblocking(fd: impl AsFd) -> io::Result<()> {
     let flags = fcntl_getfl(&fd)?;
     Ok(fcntl_setfl(&fd, flags | OFlags::NONBLOCK)?)
+}
+
+/// Has tokio watch a non-blocking descriptor.
+///
+/// # Errors
+/// Those of `epoll_ctl`.
+#[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+pub fn watch(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an OwnedFd is open until it is dropped, and an AsyncFd gives no `&mut` to replace it.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, interest) }?)
+}
+
+/// The same for the descriptor that signals are read from.
+///
+/// # Errors
+/// Those of `epoll_ctl`.
+#[expect(unsafe_code, reason = "tokio asks for a promise about the descriptor")]
+pub fn watch_signals(fd: SignalFd) -> io::Result<AsyncFd<SignalFd>> {
+    // SAFETY: a SignalFd owns its descriptor as an OwnedFd does.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ impl Level {
 pub struct Log {
     pipe: OwnedFd,
     worker: Rc<WorkerSlot>,
+    role: &'static str,
     slot: usize,
     level: Cell<Level>,
     repeats: RefCell<HashMap<&'static str, Repeats>>,
@@ -59,10 +60,17 @@ struct Repeats {
 
 impl Log {
     /// Into `pipe`, which is non-blocking.
-    pub fn new(pipe: OwnedFd, worker: Rc<WorkerSlot>, slot: usize, level: Level) -> Self {
+    pub fn new(
+        pipe: OwnedFd,
+        worker: Rc<WorkerSlot>,
+        role: &'static str,
+        slot: usize,
+        level: Level,
+    ) -> Self {
         Self {
             pipe,
             worker,
+            role,
             slot,
             level: Cell::new(level),
             repeats: RefCell::default(),
@@ -98,7 +106,7 @@ impl Log {
         line.insert("level".into(), level.label().into());
         line.insert("msg".into(), message.into());
         line.insert("pid".into(), std::process::id().into());
-        line.insert("role".into(), "grpc".into());
+        line.insert("role".into(), self.role.into());
         line.insert("slot".into(), self.slot.into());
         if suppressed > 0 {
             line.insert("suppressed".into(), suppressed.into());

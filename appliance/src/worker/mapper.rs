@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use mio::Waker;
 use rustix::thread::CpuSet;
 use shm_catalog::{Announcement, OpenError, Segment};
 
@@ -43,15 +42,14 @@ enum Job {
 pub struct Mapper(Sender<Job>);
 
 impl Mapper {
-    /// Starts the thread. It runs on `cores`, not on the one that the loop is pinned to, answers into
-    /// `mapped` and wakes the loop.
+    /// Starts the thread. It runs on `cores`, not on the one that the loop is pinned to. `answer` takes
+    /// what was mapped to the loop and wakes it; `false`: there is no loop any more.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         cores: Option<CpuSet>,
-        mapped: Sender<Mapped>,
-        loop_waker: Waker,
+        answer: impl Fn(Mapped) -> bool + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, jobs) = channel();
         std::thread::Builder::new()
@@ -63,7 +61,7 @@ impl Mapper {
                     let _ = rustix::thread::sched_setaffinity(None, &cores);
                 }
                 background::yield_to_requests();
-                work(&jobs, &mapped, &loop_waker);
+                work(&jobs, answer);
             })?;
         Ok(Self(sender))
     }
@@ -88,7 +86,7 @@ impl Mapper {
     }
 }
 
-fn work(jobs: &Receiver<Job>, mapped: &Sender<Mapped>, loop_waker: &Waker) {
+fn work(jobs: &Receiver<Job>, answer: impl Fn(Mapped) -> bool) {
     for job in jobs {
         match job {
             Job::Map {
@@ -102,18 +100,14 @@ fn work(jobs: &Receiver<Job>, mapped: &Sender<Mapped>, loop_waker: &Waker) {
                             "segment {name}: mapping it panicked"
                         )))
                     });
-                if mapped
-                    .send(Mapped {
-                        announcement,
-                        result,
-                        elapsed: ordered.elapsed(),
-                    })
-                    .is_err()
-                {
+                let mapped = Mapped {
+                    announcement,
+                    result,
+                    elapsed: ordered.elapsed(),
+                };
+                if !answer(mapped) {
                     return;
                 }
-                // Refused: the loop looks at its next tick.
-                let _ = loop_waker.wake();
             }
             Job::Unmap(segment) => drop(segment),
         }
@@ -142,7 +136,7 @@ fn map(name: &str, announcement: &Announcement) -> Result<Segment, MapError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grpc::test_segment::SegmentFile;
+    use crate::plane::test_segment::SegmentFile;
     use shm_catalog::{Generation, SegmentId};
 
     #[test]

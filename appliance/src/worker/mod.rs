@@ -1,17 +1,16 @@
-//! The life of a gRPC worker process, from its first order to its exit.
+//! The life of a worker process, from its first order to its exit.
 //!
 //! ```text
-//!     control    ─┐
-//!     signals    ─┤
-//!     eventfd    ─┤
-//!     mapper     ─┼─▶ epoll ─▶ life ─▶ listeners, mailboxes, catalog, connections
-//!     listeners  ─┤             │
-//!     mailboxes  ─┤             └─▶ control (ready, acked, drained), log, worker slot
-//!     connections─┘
+//!     control    ─┐                      ┌─▶ sockets: listeners, mailboxes, connections
+//!     signals    ─┤                      │
+//!     eventfd    ─┼─▶ event loop ─▶ life ─┼─▶ catalog, data plane
+//!     mapper     ─┤   of the role        │
+//!     sockets    ─┘                      └─▶ control (ready, acked, drained), log, worker slot
 //! ```
 //!
-//! One thread serves, on one epoll; a second one maps and unmaps segments. Everything arrives as an
-//! event in one loop (`life`), so that no two decisions are made at once.
+//! One thread serves; a second one maps and unmaps segments. Everything arrives as an event in one
+//! loop, so that no two decisions are made at once: an epoll of our own for gRPC, tokio's for HTTP.
+//! `life` decides for both.
 
 use std::os::fd::RawFd;
 
@@ -22,15 +21,16 @@ mod config;
 mod control;
 mod error;
 mod fds;
+mod ground;
+mod grpc;
+mod http;
 mod life;
-mod listeners;
 mod log;
-mod mailboxes;
 mod mapper;
 mod pin;
-mod placement;
 mod report;
 mod signals;
+mod sockets;
 
 /// Adds what `appliance.worker` calls.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -38,15 +38,15 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 }
 
 /// Runs a worker under orders from `control_fd` until it has drained or its supervisor is gone.
-/// `name_process(slot)` is called once, when the worker knows which one it is; apart from that call
+/// `name_process(role, slot)` is called once, when the worker knows which one it is; apart from that call
 /// the GIL is released. Gives the exit code: 0, 71 when the system refused something, 78 for orders
 /// that cannot be followed.
 #[pyfunction]
 fn run_worker(py: Python<'_>, control_fd: RawFd, name_process: Py<PyAny>) -> i32 {
-    let named = move |slot: usize| {
+    let named = move |role: &'static str, slot: usize| {
         Python::attach(|py| {
             // A worker without its title serves as well.
-            let _ = name_process.call1(py, (slot,));
+            let _ = name_process.call1(py, (role, slot));
         });
     };
     py.detach(|| match life::run(control_fd, named) {

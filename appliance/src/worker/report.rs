@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use engine::{Code, Limit};
 use serde_json::json;
-use shm_catalog::slots::LIMIT_LABELS;
-use shm_catalog::{Method, Status, WorkerSlot};
+use shm_catalog::counters::LIMIT_LABELS;
+use shm_catalog::{HttpStatus, Method, Route, ScriptEnd, Status, WorkerSlot};
 
-use crate::grpc::observer::Observer;
+use crate::grpc::observer::Observer as GrpcObserver;
 use crate::grpc::service::Call;
+use crate::http::observer::Observer as HttpObserver;
 
 use super::log::{Level, Log};
 
@@ -37,24 +38,81 @@ impl Report {
     }
 }
 
+impl Report {
+    /// Logs an answer that is our own fault, or that is the sample of this tick.
+    fn answered(&self, method: &str, status: &str, own_fault: bool, elapsed: Duration) {
+        if !self.sample_next.get() && !own_fault {
+            return;
+        }
+        self.sample_next.set(false);
+        let level = if own_fault {
+            Level::Error
+        } else {
+            Level::Debug
+        };
+        let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let fields = json!({"method": method, "status": status, "elapsed_us": elapsed_us});
+        self.log.write(level, "Request Answered", fields);
+    }
+
+    fn panicked(&self, text: &str) {
+        self.worker.count_panic();
+        self.log
+            .write(Level::Error, "Panic Caught", json!({"error": text}));
+    }
+}
+
+impl HttpObserver for Report {
+    fn request_ended(&self, route: Route, status: HttpStatus, elapsed: Duration) {
+        self.worker.count_http_request(route, status, elapsed);
+        self.answered(
+            route.label(),
+            status.label(),
+            status.label() == "500",
+            elapsed,
+        );
+    }
+
+    fn connection_opened(&self) {
+        // Nobody reserves places for an HTTP worker: it takes what it accepts.
+        self.worker.reserve_here();
+        self.worker.connection_opened();
+    }
+
+    fn connection_closed(&self) {
+        self.worker.connection_closed();
+    }
+
+    fn script_ended(&self, end: ScriptEnd) {
+        self.worker.count_script(end);
+    }
+
+    fn scripts_under_way(&self, under_way: usize, waiting: usize) {
+        self.worker.set_scripts(under_way, waiting);
+    }
+
+    fn connection_timed_out(&self) {
+        self.worker.count_timeout();
+    }
+
+    fn panic_caught(&self, text: &str) {
+        self.panicked(text);
+    }
+}
+
 // Limits are counted by their number.
 const _: () = assert!(Limit::ALL.len() == LIMIT_LABELS.len());
 
-impl Observer for Report {
+impl GrpcObserver for Report {
     fn requests_ended(&self, call: Option<Call>, code: Code, elapsed: Duration, count: u64) {
         let (method, status) = (method(call), status(code));
         self.worker.count_requests(method, status, elapsed, count);
-        if self.sample_next.get() || code == Code::Internal {
-            self.sample_next.set(false);
-            let level = if code == Code::Internal {
-                Level::Error
-            } else {
-                Level::Debug
-            };
-            let elapsed_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-            let fields = json!({"method": method.label(), "status": status.label(), "elapsed_us": elapsed_us});
-            self.log.write(level, "Request Answered", fields);
-        }
+        self.answered(
+            method.label(),
+            status.label(),
+            code == Code::Internal,
+            elapsed,
+        );
     }
 
     fn stream_reset(&self) {
@@ -87,9 +145,7 @@ impl Observer for Report {
     }
 
     fn panic_caught(&self, text: &str) {
-        self.worker.count_panic();
-        self.log
-            .write(Level::Error, "Panic Caught", json!({"error": text}));
+        self.panicked(text);
     }
 }
 

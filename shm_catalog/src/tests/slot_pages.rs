@@ -5,19 +5,18 @@
 )]
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::ShmFile;
 use crate::announcement::{ANNOUNCE_BYTES, Announcement, Reader, Writer};
+use crate::counters::{COUNTER_WORDS, HttpStatus, LIMIT_LABELS, Method, Route, Status};
 use crate::ids::{Generation, SegmentId};
 use crate::metrics::{Kind, METRICS, sample};
-use crate::slots::{
-    COUNTER_WORDS, Crew, LIMIT_LABELS, Method, PAGE_BYTES, Role, Slots, State, Status, WorkerSlot,
-};
+use crate::slots::{Crew, PAGE_BYTES, Role, SlotPages, Slots, State, WorkerSlot, segment_bytes};
 
 fn pages(count: u64) -> (ShmFile, Slots) {
-    let file = ShmFile::new(count * PAGE_BYTES);
+    let file = ShmFile::new(segment_bytes(count));
     let slots = Slots::open(&file.name, count).unwrap();
     (file, slots)
 }
@@ -94,6 +93,59 @@ fn requests_are_counted_by_method_and_status() {
             .map(|n| (0..9).map(|s| n * 10 + s + 1).sum::<u64>())
             .sum()
     );
+}
+
+#[test]
+fn http_requests_are_counted_by_route_and_status() {
+    let (file, slots) = pages(1);
+    let worker = WorkerSlot::open(&file.name, 0).unwrap();
+    worker.occupy(Role::Http);
+    let elapsed = Duration::from_micros(30);
+    worker.count_http_request(Route::Execute, HttpStatus::from_code(504), elapsed);
+    worker.count_http_request(Route::Execute, HttpStatus::from_code(218), elapsed);
+    worker.count_http_request(Route::Other, HttpStatus::from_code(404), elapsed);
+    let requests = "avap_http_requests_total";
+    assert_eq!(value(&slots, requests, &["execute", "504"]), 1.0);
+    assert_eq!(value(&slots, requests, &["execute", "2xx"]), 1.0);
+    assert_eq!(value(&slots, requests, &["other", "404"]), 1.0);
+    let count = "avap_http_request_duration_seconds_count";
+    assert_eq!(value(&slots, count, &["execute"]), 2.0);
+    let state = slots.state(0).unwrap();
+    assert_eq!((state.role, state.requests_total), ("http", 3));
+}
+
+#[test]
+fn a_reader_sees_the_same_totals_however_often_pages_are_folded() {
+    let (file, mut slots) = pages(2);
+    let reader = SlotPages::open(&file.name).unwrap();
+    let worker = WorkerSlot::open(&file.name, 0).unwrap();
+    for _ in 0..1000 {
+        worker.count_reset();
+    }
+    let (reads, done) = (AtomicU64::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let totals = sample(&reader);
+                let resets = totals
+                    .iter()
+                    .find(|one| one.family == "avap_stream_resets_total");
+                reads.fetch_add(1, Ordering::Relaxed);
+                assert_eq!(resets.map(|one| one.value), Some(1000.0));
+            }
+        });
+        for round in 0..300 {
+            slots.fold(round % 2).unwrap();
+            // One read at least between two folds, and a fold in most reads.
+            let before = reads.load(Ordering::Relaxed);
+            while reads.load(Ordering::Relaxed) == before {
+                std::thread::yield_now();
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(reader.state(0), slots.state(0));
+    assert!(SlotPages::open("avap-unittest-none").is_err());
 }
 
 #[test]
@@ -195,8 +247,9 @@ fn folding_a_dead_worker_changes_no_counter_and_empties_its_page() {
 #[test]
 fn every_counter_word_of_a_page_is_in_the_totals() {
     let (file, slots) = pages(1);
-    let mut bytes = vec![0u8; PAGE_BYTES as usize];
-    for (word, place) in bytes[64..64 + COUNTER_WORDS * 8]
+    let mut bytes = vec![0u8; segment_bytes(1) as usize];
+    let counters = PAGE_BYTES as usize + 128;
+    for (word, place) in bytes[counters..counters + COUNTER_WORDS * 8]
         .chunks_exact_mut(8)
         .enumerate()
     {
@@ -336,7 +389,7 @@ fn a_place_is_reserved_on_the_serving_worker_with_the_fewest_connections() {
     for worker in &workers {
         worker.occupy(Role::Grpc);
     }
-    let crew = Crew::open(&file.name, 6, 2).unwrap();
+    let crew = Crew::open(&file.name, 0..6, 2).unwrap();
     let place = crew.reserve();
     assert!(crew.is_own(place), "nobody serves: here");
     for worker in &workers {
@@ -349,7 +402,34 @@ fn a_place_is_reserved_on_the_serving_worker_with_the_fewest_connections() {
     assert_eq!(crew.reserve().page, 2);
     let loads = [0, 2, 4].map(|page| slots.state(page).unwrap().connections);
     assert_eq!(loads, [2, 2, 2]);
-    assert!(Crew::open(&file.name, 6, 6).is_err());
+    assert!(Crew::open(&file.name, 0..6, 6).is_err());
+}
+
+#[test]
+fn no_place_is_reserved_on_a_worker_of_the_other_role() {
+    let (file, slots) = pages(8);
+    let http = [0, 6].map(|page| WorkerSlot::open(&file.name, page).unwrap());
+    let grpc = [2, 4].map(|page| WorkerSlot::open(&file.name, page).unwrap());
+    for worker in &http {
+        worker.occupy(Role::Http);
+        worker.set_state(State::Serving);
+    }
+    for worker in &grpc {
+        worker.occupy(Role::Grpc);
+        worker.set_state(State::Serving);
+    }
+    for pages in [2..6, 0..8] {
+        let crew = Crew::open(&file.name, pages, 4).unwrap();
+        let places = [crew.reserve(), crew.reserve()];
+        assert_eq!(places.map(|place| place.page), [4, 2]);
+        assert_eq!(places.map(|place| crew.is_own(place)), [true, false]);
+        for place in places {
+            crew.release(place);
+        }
+    }
+    let loads = [0, 2, 4, 6].map(|page| slots.state(page).unwrap().connections);
+    assert_eq!(loads, [0; 4]);
+    assert!(Crew::open(&file.name, 2..6, 1).is_err());
 }
 
 #[test]
@@ -362,7 +442,7 @@ fn workers_that_reserve_at_once_end_up_even() {
     }
     std::thread::scope(|scope| {
         for own in 0..4 {
-            let crew = Crew::open(&file.name, 4, own).unwrap();
+            let crew = Crew::open(&file.name, 0..4, own).unwrap();
             scope.spawn(move || {
                 for _ in 0..1001 {
                     let _ = crew.reserve();

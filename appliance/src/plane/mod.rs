@@ -1,0 +1,37 @@
+//! What the data planes of both roles stand on: keys, the served version, panics.
+//!
+//! A worker's life (`worker`) knows its data plane as a [`Plane`] and nothing of its protocol; a data plane knows
+//! nothing of signals, orders or shared memory.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::{Map, Value};
+use shm_catalog::{Generation, Segment};
+
+pub mod auth;
+pub mod panics;
+#[cfg(test)]
+pub(crate) mod test_segment;
+pub mod version;
+
+use auth::Keys;
+use version::Version;
+
+/// The data plane of one worker. Everything happens on the loop thread.
+pub trait Plane {
+    /// What is served now.
+    fn served(&self) -> Option<(Generation, Arc<Segment>)>;
+
+    /// Serves `version` from the next request on. Gives back the segment of the one before.
+    fn serve(&self, version: Version, now: Instant) -> Option<Arc<Segment>>;
+
+    /// Other keys from the next request on.
+    fn set_keys(&self, keys: Keys);
+
+    /// Health says that this worker goes; everything is still answered.
+    fn begin_drain(&self);
+
+    /// What a dump of the state shows of it.
+    fn describe(&self) -> Map<String, Value>;
+}

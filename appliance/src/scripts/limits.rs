@@ -1,0 +1,33 @@
+//! Limits of running scripts that belong to the worker, not to the language: what each bounds and why it has this size.
+
+use std::time::Duration;
+
+/// Executions that have not ended in their first slice. Each may hold its whole memory, so this times
+/// `AVAP_VM_MEMORY_MB` is what hostile scripts can make a worker grow by: 2 GiB at 16 MB.
+pub const JOBS_MAX: usize = 128;
+
+/// Compiled scripts that are kept.
+pub const PROGRAMS_MAX: usize = 1000;
+
+/// Source text of the compiled scripts that are kept; a program takes some tens of times its text.
+pub const PROGRAMS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Longer scripts are compiled each time: one of them would drive out hundreds that come often.
+pub const PROGRAM_BYTES_MAX: usize = 64 * 1024;
+
+/// Compiled definitions that are kept.
+pub const DEFINITIONS_MAX: usize = 4096;
+
+/// Source text of the compiled definitions that are kept.
+pub const DEFINITIONS_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// From an execution's deadline until the loop thread answers without waiting for the VM thread that has it: what a
+/// slice and one long native operation may take.
+pub const OVERDUE: Duration = Duration::from_millis(20);
+
+/// Levels that admission tells apart; below them all are one.
+pub const LEVELS: usize = 64;
+
+/// Stack of a VM thread. The definitions' parser recurses on nesting, bounded by the language's own limit: less than
+/// 1 MB in the worst build.
+pub const STACK_BYTES: usize = 8 * 1024 * 1024;

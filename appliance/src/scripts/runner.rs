@@ -1,0 +1,325 @@
+//! The door for whoever has a script to run.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use shm_catalog::slots::monotonic_ns;
+use shm_catalog::{Generation, Segment};
+use tokio::sync::oneshot;
+use vm::execution::{Answer, Execution, Failure, Inputs, Progress, Variables, compile};
+use vm::limits::{Limit, SLICE_UNITS};
+use vm::program::Program;
+
+use crate::plane::panics;
+use crate::plane::version::Version;
+
+use super::admission::Admission;
+use super::definitions::{Asked, Cold, Definitions};
+use super::job::{Job, Work};
+use super::limits::OVERDUE;
+use super::pool;
+use super::programs::Programs;
+use super::queue::{Queue, Rank};
+
+/// Names and values, in order.
+pub type Parameters = Vec<(String, Vec<Vec<u8>>)>;
+
+/// A script to run, with all that it may see.
+pub struct Order {
+    /// Its text.
+    pub script: String,
+    /// The request's body, which `addParam` reads.
+    pub body: Bytes,
+    /// Where `variables` stands in it.
+    pub variables: Option<Range<usize>>,
+    /// The URL's query.
+    pub query: Parameters,
+    /// The form's fields.
+    pub form: Parameters,
+    /// When it must be done.
+    pub deadline: Instant,
+}
+
+impl Order {
+    fn variables_json(&self) -> Variables<'_> {
+        let place = self.variables.clone();
+        place
+            .and_then(|place| std::str::from_utf8(self.body.get(place)?).ok())
+            .map_or(Variables::Empty, Variables::Json)
+    }
+}
+
+/// How it ended.
+pub enum Outcome {
+    /// As the script or a limit had it.
+    Answered(Answer),
+    /// It was not run: it would not have been done in time.
+    Refused,
+    /// By a fault of ours.
+    Panicked(String),
+}
+
+/// How work beside scripts ended.
+pub enum Aside<T> {
+    /// With this result.
+    Done(T),
+    /// The threads have too much to do.
+    Refused,
+    /// By a fault of ours.
+    Panicked,
+}
+
+/// What begins with an order.
+pub(super) enum Begun {
+    /// It is done already.
+    Answered(Answer),
+    /// It used its first slice.
+    Running(Box<Execution>),
+    /// A definition that it needs is not compiled.
+    Cold,
+}
+
+/// What the loop thread and the VM threads share.
+pub(super) struct Shared {
+    pub(super) queue: Queue<Job>,
+    pub(super) admission: Admission,
+    definitions: Definitions,
+    programs: Programs,
+    memory_bytes: usize,
+    seeds: RandomState,
+}
+
+/// How scripts are run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// VM threads.
+    pub threads: usize,
+    /// Their cores, in turn; none: where the kernel likes.
+    pub cores: Vec<usize>,
+    /// Of one execution.
+    pub memory_bytes: usize,
+    /// From a request's arrival to its answer.
+    pub timeout: Duration,
+}
+
+/// Runs the scripts of one worker. Dropping it sends its threads home.
+pub struct Runner {
+    shared: Arc<Shared>,
+    timeout: Duration,
+    numbers: Cell<u64>,
+}
+
+impl Drop for Runner {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+impl Runner {
+    /// Starts the VM threads.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(options: &Options) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Queue::new(),
+            admission: Admission::new(options.threads),
+            definitions: Definitions::default(),
+            programs: Programs::new(),
+            memory_bytes: options.memory_bytes,
+            seeds: RandomState::new(),
+        });
+        pool::start(&shared, options.threads, &options.cores)?;
+        Ok(Self {
+            shared,
+            timeout: options.timeout,
+            numbers: Cell::new(0),
+        })
+    }
+
+    /// The longest that a script may take.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Executions that did not end in their first slice and are under way, and how many of them wait.
+    pub fn load(&self) -> (usize, usize) {
+        (self.shared.admission.jobs(), self.shared.queue.len())
+    }
+
+    /// Runs an order to its end: the first slice at once, the rest on the VM threads. Dropping the future ends it.
+    pub async fn run(&self, order: Order, version: &Version) -> Outcome {
+        let (segment, generation) = (&version.segment, version.generation);
+        let deadline = order.deadline;
+        let begun = panics::catch(|| self.shared.begin(&order, segment, generation, Cold::Leave));
+        let work = match begun {
+            Err(text) => return Outcome::Panicked(text),
+            Ok(Begun::Answered(answer)) => return Outcome::Answered(answer),
+            Ok(Begun::Running(execution)) => Work::Run(execution),
+            Ok(Begun::Cold) => Work::Begin(Box::new(order), Arc::clone(segment), generation),
+        };
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
+            return Outcome::Answered(of_limit(Limit::Deadline));
+        }
+        if !self.shared.admission.admit(remaining) {
+            return Outcome::Refused;
+        }
+        self.finish_on_a_thread(work, deadline).await
+    }
+
+    /// Runs `work` on a VM thread, as if it were the first slice of a script.
+    pub async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Aside<T> {
+        if !self.shared.admission.admit(self.timeout) {
+            return Aside::Refused;
+        }
+        let (reply, outcome) = oneshot::channel();
+        let work = Work::Aside(Box::new(move || {
+            // Nobody waits: the client is gone.
+            let _ = reply.send(work());
+        }));
+        let abandoned = Abandon(Arc::default());
+        self.push(work, Instant::now() + self.timeout, &abandoned, None);
+        match tokio::time::timeout(self.timeout + OVERDUE, outcome).await {
+            Ok(Ok(value)) => Aside::Done(value),
+            Ok(Err(_)) => Aside::Panicked,
+            Err(_) => Aside::Refused,
+        }
+    }
+
+    fn push(
+        &self,
+        work: Work,
+        deadline: Instant,
+        abandoned: &Abandon,
+        reply: Option<oneshot::Sender<Outcome>>,
+    ) {
+        self.numbers.set(self.numbers.get() + 1);
+        let rank = Rank {
+            level: 0,
+            number: self.numbers.get(),
+        };
+        let job = Job {
+            work,
+            deadline,
+            abandoned: Arc::clone(&abandoned.0),
+            reply,
+        };
+        self.shared.queue.push(rank, job);
+    }
+
+    async fn finish_on_a_thread(&self, work: Work, deadline: Instant) -> Outcome {
+        let (reply, outcome) = oneshot::channel();
+        let abandoned = Abandon(Arc::default());
+        self.push(work, deadline, &abandoned, Some(reply));
+        // A thread that has the job ends it at the deadline; one that is busy with others does not get to it.
+        match tokio::time::timeout_at((deadline + OVERDUE).into(), outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Outcome::Panicked("a VM thread is gone".to_owned()),
+            Err(_) => Outcome::Answered(of_limit(Limit::Deadline)),
+        }
+    }
+}
+
+/// Tells the VM threads that nobody waits any more.
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    /// Compiles, if need be, and runs the first slice.
+    pub(super) fn begin(
+        &self,
+        order: &Order,
+        segment: &Segment,
+        generation: Generation,
+        cold: Cold,
+    ) -> Begun {
+        let program = match self.program(&order.script, segment, generation, cold) {
+            Ok(program) => program,
+            Err(instead) => return instead,
+        };
+        let inputs = Inputs {
+            body: &order.body,
+            variables: order.variables_json(),
+            query: &order.query,
+            form: &order.form,
+            now_us: now_us(),
+            seed: self.seeds.hash_one(monotonic_ns()),
+            memory_bytes: self.memory_bytes,
+            clock: Some(monotonic_ns),
+            ..Inputs::default()
+        };
+        let mut execution = match Execution::new(program, &inputs) {
+            Ok(execution) => Box::new(execution),
+            Err(failure) => return Begun::Answered(of_failure(failure)),
+        };
+        match execution.run(SLICE_UNITS) {
+            Progress::Done(answer) => Begun::Answered(answer),
+            Progress::Yielded => Begun::Running(execution),
+        }
+    }
+
+    /// The program of a script, kept or compiled now; else what the order begins with instead.
+    fn program(
+        &self,
+        script: &str,
+        segment: &Segment,
+        generation: Generation,
+        cold: Cold,
+    ) -> Result<Arc<Program>, Begun> {
+        if let Some(program) = self.programs.find(script, segment, generation) {
+            return Ok(program);
+        }
+        let asked = Asked::new(&self.definitions, segment, cold);
+        let compiled = compile(script, &asked);
+        if asked.has_left_any() {
+            return Err(Begun::Cold);
+        }
+        match compiled {
+            Ok(program) => {
+                let program = Arc::new(program);
+                self.programs.keep(&program, generation, asked.names());
+                Ok(program)
+            }
+            Err(failure) => Err(Begun::Answered(of_failure(failure))),
+        }
+    }
+}
+
+/// UTC, microseconds since 1970.
+fn now_us() -> i64 {
+    SystemTime::UNIX_EPOCH
+        .elapsed()
+        .ok()
+        .and_then(|since| i64::try_from(since.as_micros()).ok())
+        .unwrap_or(0)
+}
+
+/// The answer of a script that reached a limit.
+#[must_use]
+pub fn of_limit(limit: Limit) -> Answer {
+    of_failure(Failure::of_limit(limit))
+}
+
+fn of_failure(failure: Failure) -> Answer {
+    Answer {
+        status: failure.status,
+        body: failure.body(),
+        failure: Some(failure),
+        fuel_used: 0,
+    }
+}

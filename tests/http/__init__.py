@@ -1,0 +1,1 @@
+"""The HTTP data plane of the whole appliance, over the wire."""

@@ -1,0 +1,1 @@
+"""The AVAP VM against CPython."""

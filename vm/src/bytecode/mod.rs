@@ -1,0 +1,11 @@
+//! Register bytecode: instructions, code, text form, verification.
+
+pub mod code;
+pub mod escape;
+pub mod listing;
+pub mod op;
+pub mod operand;
+pub mod verify;
+
+pub use code::{CallSite, Callee, Capture, Code, Constant, Handler, Parameters};
+pub use op::Op;

@@ -1,0 +1,195 @@
+//! The memory of one execution: chunks that only grow and go all at once.
+//!
+//! Values are `Copy` handles (shared references) into it, so there are no reference counts, no destructors and no recursive
+//! drop: tearing an execution down costs O(chunks), whatever it built. The price is that garbage stays until what is live
+//! is copied into another arena (`survivors`, between two slices); the quota bounds both.
+
+use bumpalo::Bump;
+use std::cell::Cell;
+
+use crate::limits::Limit;
+
+/// The execution's memory, with its quota.
+#[derive(Debug)]
+pub struct Arena {
+    bump: Bump,
+    quota_bytes: Cell<usize>,
+}
+
+/// The quota does not allow the allocation. Becomes [`Limit::Memory`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaReached;
+
+impl From<QuotaReached> for Limit {
+    fn from(_: QuotaReached) -> Self {
+        Self::Memory
+    }
+}
+
+impl Arena {
+    /// An arena that holds at most `quota_bytes`. Nothing is allocated before the first value.
+    #[must_use]
+    pub fn new(quota_bytes: usize) -> Self {
+        let bump = Bump::new();
+        bump.set_allocation_limit(Some(quota_bytes));
+        Self {
+            bump,
+            quota_bytes: Cell::new(quota_bytes),
+        }
+    }
+
+    /// Change what it may hold.
+    pub fn limit(&self, quota_bytes: usize) {
+        self.bump.set_allocation_limit(Some(quota_bytes));
+        self.quota_bytes.set(quota_bytes);
+    }
+
+    /// Forget everything and keep the largest chunk for the next execution.
+    pub fn reset(&mut self, quota_bytes: usize) {
+        self.bump.reset();
+        self.bump.set_allocation_limit(Some(quota_bytes));
+        self.quota_bytes.set(quota_bytes);
+    }
+
+    /// Bytes held from the system.
+    #[must_use]
+    pub fn allocated_bytes(&self) -> usize {
+        self.bump.allocated_bytes()
+    }
+
+    /// Bytes of them that are in use, but for the ends of chunks that were left too small.
+    #[must_use]
+    pub fn used_bytes(&self) -> usize {
+        self.bump.allocated_bytes() - self.bump.chunk_capacity()
+    }
+
+    /// What it may hold.
+    #[must_use]
+    pub fn quota_bytes(&self) -> usize {
+        self.quota_bytes.get()
+    }
+
+    /// Bytes that may still be allocated, at most: what native code may build outside before it copies it in.
+    #[must_use]
+    pub fn remaining_bytes(&self) -> usize {
+        self.quota_bytes
+            .get()
+            .saturating_sub(self.bump.allocated_bytes())
+            + self.bump.chunk_capacity()
+    }
+
+    /// Move a value in. Types that need dropping do not compile: nothing here is ever dropped.
+    #[inline]
+    pub fn alloc<T>(&self, value: T) -> Result<&T, QuotaReached> {
+        const {
+            assert!(
+                !std::mem::needs_drop::<T>(),
+                "arena values are never dropped"
+            );
+        };
+        match self.bump.try_alloc(value) {
+            Ok(place) => Ok(place),
+            Err(_) => Err(QuotaReached),
+        }
+    }
+
+    /// Copy a text in.
+    #[inline]
+    pub fn alloc_str(&self, text: &str) -> Result<&str, QuotaReached> {
+        match self.bump.try_alloc_str(text) {
+            Ok(place) => Ok(place),
+            Err(_) => Err(QuotaReached),
+        }
+    }
+
+    /// Copy two texts in as one.
+    #[inline]
+    pub fn alloc_concat(&self, first: &str, second: &str) -> Result<&str, QuotaReached> {
+        let len = first.len() + second.len();
+        let Ok(place) = self.bump.try_alloc_slice_fill_copy(len, 0_u8) else {
+            return Err(QuotaReached);
+        };
+        place[..first.len()].copy_from_slice(first.as_bytes());
+        place[first.len()..].copy_from_slice(second.as_bytes());
+        // Two texts after each other are one.
+        std::str::from_utf8(place).map_err(|_| QuotaReached)
+    }
+
+    /// Copy a slice in.
+    #[inline]
+    pub fn alloc_slice<T: Copy>(&self, items: &[T]) -> Result<&[T], QuotaReached> {
+        const {
+            assert!(
+                !std::mem::needs_drop::<T>(),
+                "arena values are never dropped"
+            );
+        };
+        match self.bump.try_alloc_slice_copy(items) {
+            Ok(place) => Ok(place),
+            Err(_) => Err(QuotaReached),
+        }
+    }
+
+    /// Make a slice of `count` writable places that all hold `value`.
+    #[inline]
+    pub fn alloc_cells<T: Copy>(&self, count: usize, value: T) -> Result<&[Cell<T>], QuotaReached> {
+        const {
+            assert!(
+                !std::mem::needs_drop::<T>(),
+                "arena values are never dropped"
+            );
+        };
+        if count.saturating_mul(size_of::<T>()) > self.remaining_bytes() {
+            return Err(QuotaReached);
+        }
+        match self
+            .bump
+            .try_alloc_slice_fill_with(count, |_| Cell::new(value))
+        {
+            Ok(place) => Ok(place),
+            Err(_) => Err(QuotaReached),
+        }
+    }
+
+    /// Make a slice from what `make` gives for 0, 1, … `count - 1`.
+    #[inline]
+    pub fn alloc_slice_with<T>(
+        &self,
+        count: usize,
+        make: impl FnMut(usize) -> T,
+    ) -> Result<&[T], QuotaReached> {
+        const {
+            assert!(
+                !std::mem::needs_drop::<T>(),
+                "arena values are never dropped"
+            );
+        };
+        if count.saturating_mul(size_of::<T>()) > self.remaining_bytes() {
+            return Err(QuotaReached);
+        }
+        match self.bump.try_alloc_slice_fill_with(count, make) {
+            Ok(place) => Ok(place),
+            Err(_) => Err(QuotaReached),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_quota_is_an_error_and_the_arena_is_usable_after_reset() {
+        let mut arena = Arena::new(64 << 10);
+        let mut stored = 0;
+        while arena.alloc_str("0123456789abcdef").is_ok() {
+            stored += 16;
+            assert!(stored <= 64 << 10);
+        }
+        assert!(stored > 16 << 10);
+        assert!(arena.alloc_cells(1 << 40, 0_u64).is_err());
+
+        arena.reset(64 << 10);
+        assert_eq!(arena.alloc_str("again"), Ok("again"));
+    }
+}

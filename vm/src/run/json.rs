@@ -1,0 +1,382 @@
+//! JSON out: as `json.dumps` writes it, and the answer of an execution.
+//!
+//! All beyond ASCII is escaped; NaN and infinities are bare words; keys that are numbers, truth values or `None` become
+//! texts. What waits is in a list: depth is no native recursion.
+
+use std::fmt::Write as _;
+
+use crate::limits::Limit;
+use crate::run::builtins::Args;
+use crate::run::context::{Context, TextBuilder};
+use crate::run::fault::{Class, Fault};
+use crate::run::ops::compare::{Order, ordered};
+use crate::run::ops::print;
+use crate::run::value::Value;
+
+/// Containers inside each other: about where CPython's recursion ends.
+const NESTING_MAX: usize = 990;
+
+/// How the text is laid out.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of `json.dumps`"
+)]
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// Between items.
+    comma: String,
+    /// Between key and value.
+    colon: String,
+    /// One step; nothing: all on one line.
+    indent: Option<String>,
+    /// All beyond ASCII as `\u`.
+    ascii: bool,
+    /// Keys in order.
+    sort: bool,
+    /// Keys that cannot be texts are left out.
+    skip_keys: bool,
+    /// NaN and infinities are written.
+    allow_nan: bool,
+    /// `</` as `<\/`, so that the text can stand inside of HTML.
+    html: bool,
+}
+
+impl Layout {
+    /// As `json.dumps` without options.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self {
+            comma: ", ".into(),
+            colon: ": ".into(),
+            indent: None,
+            ascii: true,
+            sort: false,
+            skip_keys: false,
+            allow_nan: true,
+            html: false,
+        }
+    }
+
+    /// As the HTTP answer is written: `</` escaped.
+    #[must_use]
+    pub fn answer() -> Self {
+        Self {
+            html: true,
+            ..Self::plain()
+        }
+    }
+
+    /// From the arguments of `json.dumps`.
+    pub fn of<'a>(context: &mut Context<'a>, args: &Args<'a, '_>) -> Result<Self, Fault<'a>> {
+        let flag = |index: usize, default: bool| args.get(index).map_or(default, Value::is_true);
+        let mut layout = Self {
+            skip_keys: flag(1, false),
+            ascii: flag(2, true),
+            allow_nan: flag(4, true),
+            sort: flag(9, false),
+            ..Self::plain()
+        };
+        match args.or_none(6) {
+            Value::None => {}
+            Value::Str(step) => layout.indent = Some(step.as_str().to_owned()),
+            _ => {
+                let count = usize::try_from(args.index(context, 6)?).unwrap_or(0);
+                if count > context.arena().remaining_bytes() {
+                    return Err(Fault::Limit(Limit::Memory));
+                }
+                context.charge_bytes(count)?;
+                layout.indent = Some(" ".repeat(count));
+            }
+        }
+        if layout.indent.is_some() {
+            layout.comma = ",".into();
+        }
+        match args.or_none(7) {
+            Value::None => {}
+            separators => {
+                let pair = context.collect(separators)?;
+                let texts: Vec<&str> = pair
+                    .items()
+                    .iter()
+                    .filter_map(|item| item.get().as_str())
+                    .collect();
+                let [comma, colon] = texts.as_slice() else {
+                    return Err(context.raise(Class::ValueError, "separators must be two strings"));
+                };
+                (*comma).clone_into(&mut layout.comma);
+                (*colon).clone_into(&mut layout.colon);
+            }
+        }
+        Ok(layout)
+    }
+}
+
+/// What is still to be written.
+enum Todo<'a> {
+    Value(Value<'a>),
+    /// Items from an index on, of a list or tuple.
+    Items(Value<'a>, usize),
+    /// Entries of a dict, and whether one was written.
+    Entries(std::vec::IntoIter<(Value<'a>, Value<'a>)>, bool),
+}
+
+/// A value as JSON into a builder.
+pub fn write<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    value: Value<'a>,
+    layout: &Layout,
+) -> Result<(), Fault<'a>> {
+    let mut todo = vec![Todo::Value(value)];
+    // Containers that are open now: one inside itself is an error.
+    let mut open: Vec<Value<'a>> = Vec::new();
+    while let Some(next) = todo.pop() {
+        context.charge(1)?;
+        match next {
+            Todo::Value(value) => {
+                if write_leaf(context, out, value, layout)? {
+                    continue;
+                }
+                if open.len() >= NESTING_MAX {
+                    return Err(context.raise(
+                        Class::RecursionError,
+                        "maximum recursion depth exceeded while encoding a JSON object",
+                    ));
+                }
+                context.charge(open.len() / 8)?;
+                if open.iter().any(|container| container.is(value)) {
+                    return Err(context.raise(Class::ValueError, "Circular reference detected"));
+                }
+                match value {
+                    Value::Dict(dict) if dict.is_empty() => out.push_str("{}")?,
+                    Value::Dict(_) => {
+                        let entries = entries(context, value, layout)?;
+                        out.push('{')?;
+                        open.push(value);
+                        todo.push(Todo::Entries(entries.into_iter(), false));
+                    }
+                    Value::List(list) if list.is_empty() => out.push_str("[]")?,
+                    Value::Tuple(tuple) if tuple.is_empty() => out.push_str("[]")?,
+                    _ => {
+                        out.push('[')?;
+                        open.push(value);
+                        todo.push(Todo::Items(value, 0));
+                    }
+                }
+            }
+            Todo::Items(container, index) => {
+                let item = match container {
+                    Value::List(list) => list.get(index),
+                    Value::Tuple(tuple) => tuple.items().get(index).copied(),
+                    _ => None,
+                };
+                if let Some(item) = item {
+                    if index > 0 {
+                        out.push_str(&layout.comma)?;
+                    }
+                    new_line(context, out, layout, open.len())?;
+                    todo.push(Todo::Items(container, index + 1));
+                    todo.push(Todo::Value(item));
+                } else {
+                    open.pop();
+                    new_line(context, out, layout, open.len())?;
+                    out.push(']')?;
+                }
+            }
+            Todo::Entries(mut entries, any) => match entries.next() {
+                Some((key, value)) => {
+                    let Some(key) = key_text(context, key, layout)? else {
+                        todo.push(Todo::Entries(entries, any));
+                        continue;
+                    };
+                    if any {
+                        out.push_str(&layout.comma)?;
+                    }
+                    new_line(context, out, layout, open.len())?;
+                    write_text(context, out, key.as_str(), layout)?;
+                    out.push_str(&layout.colon)?;
+                    todo.push(Todo::Entries(entries, true));
+                    todo.push(Todo::Value(value));
+                }
+                None => {
+                    open.pop();
+                    if any {
+                        new_line(context, out, layout, open.len())?;
+                    }
+                    out.push('}')?;
+                }
+            },
+        }
+    }
+    Ok(())
+}
+
+fn new_line<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    layout: &Layout,
+    depth: usize,
+) -> Result<(), Fault<'a>> {
+    if let Some(step) = &layout.indent {
+        out.push('\n')?;
+        context.charge_bytes(step.len() * depth)?;
+        for _ in 0..depth {
+            out.push_str(step)?;
+        }
+    }
+    Ok(())
+}
+
+fn entries<'a>(
+    context: &mut Context<'a>,
+    value: Value<'a>,
+    layout: &Layout,
+) -> Result<Vec<(Value<'a>, Value<'a>)>, Fault<'a>> {
+    let Value::Dict(dict) = value else {
+        return Err(Fault::Internal("entries of what is no dict"));
+    };
+    context.charge(dict.len())?;
+    let mut entries: Vec<_> = dict.iter().collect();
+    if layout.sort {
+        // Insertion into a sorted prefix: comparisons may fail, and they are paid for.
+        for end in 1..entries.len() {
+            let (mut low, mut high) = (0, end);
+            while low < high {
+                let middle = usize::midpoint(low, high);
+                context.charge(1)?;
+                if ordered(context, Order::Less, entries[end].0, entries[middle].0)? {
+                    high = middle;
+                } else {
+                    low = middle + 1;
+                }
+            }
+            context.charge((end - low) / 16)?;
+            entries[low..=end].rotate_right(1);
+        }
+    }
+    Ok(entries)
+}
+
+/// A key as text; nothing when it is to be left out.
+fn key_text<'a>(
+    context: &mut Context<'a>,
+    key: Value<'a>,
+    layout: &Layout,
+) -> Result<Option<TextBuilder>, Fault<'a>> {
+    let mut text = context.builder();
+    match key {
+        Value::Str(key) => text.push_str(key.as_str())?,
+        Value::None => text.push_str("null")?,
+        Value::Bool(true) => text.push_str("true")?,
+        Value::Bool(false) => text.push_str("false")?,
+        Value::Int(_) | Value::Big(_) => print::write_repr(context, &mut text, key)?,
+        Value::Float(number) => write_float(context, &mut text, number, layout)?,
+        _ if layout.skip_keys => return Ok(None),
+        other => {
+            let kind = other.type_of().name();
+            return Err(context.raise(
+                Class::TypeError,
+                format_args!("keys must be str, int, float, bool or None, not {kind}"),
+            ));
+        }
+    }
+    Ok(Some(text))
+}
+
+fn write_float<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    number: f64,
+    layout: &Layout,
+) -> Result<(), Fault<'a>> {
+    if number.is_finite() {
+        return Ok(print::write_float(out, number)?);
+    }
+    if !layout.allow_nan {
+        return Err(context.raise(
+            Class::ValueError,
+            "Out of range float values are not JSON compliant",
+        ));
+    }
+    Ok(out.push_str(if number.is_nan() {
+        "NaN"
+    } else if number > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    })?)
+}
+
+/// What is no container; false for containers.
+fn write_leaf<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    value: Value<'a>,
+    layout: &Layout,
+) -> Result<bool, Fault<'a>> {
+    match value {
+        Value::Unset | Value::None => out.push_str("null")?,
+        Value::Bool(true) => out.push_str("true")?,
+        Value::Bool(false) => out.push_str("false")?,
+        Value::Int(_) | Value::Big(_) => print::write_repr(context, out, value)?,
+        Value::Float(number) => write_float(context, out, number, layout)?,
+        Value::Str(text) => write_text(context, out, text.as_str(), layout)?,
+        Value::Dict(_) | Value::List(_) | Value::Tuple(_) => return Ok(false),
+        other => {
+            let kind = other.type_of().name();
+            let kind = kind.rsplit('.').next().unwrap_or(kind);
+            return Err(context.raise(
+                Class::TypeError,
+                format_args!("Object of type {kind} is not JSON serializable"),
+            ));
+        }
+    }
+    Ok(true)
+}
+
+/// A text in quotes.
+pub fn write_text<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    text: &str,
+    layout: &Layout,
+) -> Result<(), Fault<'a>> {
+    context.charge_bytes(text.len())?;
+    out.push('"')?;
+    let mut plain = 0;
+    let mut previous = '\0';
+    for (at, character) in text.char_indices() {
+        let escape = match character {
+            '"' => "\\\"",
+            '\\' => "\\\\",
+            '\n' => "\\n",
+            '\r' => "\\r",
+            '\t' => "\\t",
+            '\u{8}' => "\\b",
+            '\u{c}' => "\\f",
+            '/' if layout.html && previous == '<' => "\\/",
+            '\u{0}'..='\u{1f}' => "",
+            ' '..='~' => {
+                previous = character;
+                continue;
+            }
+            _ if !layout.ascii => {
+                previous = character;
+                continue;
+            }
+            _ => "",
+        };
+        out.push_str(&text[plain..at])?;
+        if escape.is_empty() {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").map_err(|_| Fault::Limit(Limit::Memory))?;
+            }
+        } else {
+            out.push_str(escape)?;
+        }
+        plain = at + character.len_utf8();
+        previous = character;
+    }
+    out.push_str(&text[plain..])?;
+    Ok(out.push('"')?)
+}

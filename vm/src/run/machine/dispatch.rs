@@ -1,0 +1,1181 @@
+//! The dispatch loop.
+
+use std::cell::Cell;
+
+use super::call::Called;
+use super::frame::FrameKind;
+use super::{Machine, Slice};
+use crate::bytecode::op::Op;
+use crate::bytecode::operand::{self, NO_SRC};
+use crate::run::builtins;
+use crate::run::fault::{Class, Fault};
+use crate::run::function::Function;
+use crate::run::iterator::Source;
+use crate::run::kind::Type;
+use crate::run::list::List;
+use crate::run::loaded::Memory;
+use crate::run::ops::{arithmetic, format, print, subscript};
+use crate::run::value::{Range, Slice as SliceValue, Value};
+
+impl<'a> Machine<'a> {
+    /// Run until the script ends or the slice's units are used up.
+    pub fn run(&mut self, units: u32) -> Slice<'a> {
+        if let Err(limit) = self.context.budget().grant(units) {
+            return Slice::Limit(limit);
+        }
+        loop {
+            match self.run_frames() {
+                Ok(slice) => return slice,
+                Err(Fault::Raised(exception)) => {
+                    if !self.unwind(exception) {
+                        return Slice::Raised(exception);
+                    }
+                }
+                Err(Fault::Limit(limit)) => return Slice::Limit(limit),
+                Err(Fault::Internal(what)) => return Slice::Internal(what),
+            }
+        }
+    }
+
+    #[allow(
+        clippy::too_many_lines,
+        reason = "the dispatch loop is the one long function"
+    )]
+    #[allow(clippy::cognitive_complexity, reason = "as above")]
+    fn run_frames(&mut self) -> Result<Slice<'a>, Fault<'a>> {
+        let Some(frame) = self.frames.last() else {
+            return Ok(Slice::Done);
+        };
+        let mut function: &'a Function<'a> = frame.function;
+        let mut ops: &'a [Op] = &function.code.code().ops;
+        let mut pc = frame.pc as usize;
+        let mut base = frame.base as usize;
+
+        macro_rules! r {
+            ($operand:expr) => {
+                self.stack[base + $operand.index()]
+            };
+        }
+        // Before anything that can fail or leave: the frame's pc stands behind the instruction.
+        macro_rules! save {
+            () => {{
+                let last = self.frames.len() - 1;
+                self.frames[last].pc = pc as u32;
+            }};
+        }
+        macro_rules! reload {
+            () => {{
+                let Some(frame) = self.frames.last() else {
+                    return Ok(Slice::Done);
+                };
+                function = frame.function;
+                ops = &function.code.code().ops;
+                pc = frame.pc as usize;
+                base = frame.base as usize;
+            }};
+        }
+        macro_rules! k {
+            ($constant:expr) => {
+                function.code.constant(&mut self.context, $constant)?
+            };
+        }
+        // A comparison and the jump on it that follows are one step.
+        macro_rules! branch {
+            ($d:expr, $holds:expr) => {{
+                let holds = $holds;
+                match ops[pc] {
+                    Op::JumpIfNot { s, to } if s.0 == $d.0 => {
+                        pc = if holds { pc + 1 } else { to.index() }
+                    }
+                    Op::JumpIf { s, to } if s.0 == $d.0 => {
+                        pc = if holds { to.index() } else { pc + 1 }
+                    }
+                    _ => {}
+                }
+                r!($d) = Value::Bool(holds);
+            }};
+        }
+        macro_rules! finish_call {
+            ($called:expr, $d:expr) => {
+                match $called {
+                    Called::Value(value) => r!($d) = value,
+                    Called::Frame => {
+                        reload!();
+                        if self.context.budget().tick() {
+                            return Ok(Slice::Yielded);
+                        }
+                    }
+                    Called::Again => reload!(),
+                }
+            };
+        }
+
+        loop {
+            let op = ops[pc];
+            pc += 1;
+            match op {
+                Op::Load { d, k } => {
+                    let made = function.code.made(k);
+                    if made.is_unset() {
+                        save!();
+                        r!(d) = k!(k);
+                    } else {
+                        r!(d) = made;
+                    }
+                }
+                Op::Move { d, s } => match r!(s) {
+                    // An int was likely just written in two stores, which one 16-byte load would wait for (6 % of fib).
+                    Value::Int(number) => r!(d) = Value::Int(number),
+                    value => r!(d) = value,
+                },
+                Op::Bound { few, s, k } => {
+                    if r!(s).is_unset() {
+                        save!();
+                        let name = function.code.name_of(k);
+                        return Err(if few.0 == 1 {
+                            self.undefined(name)
+                        } else {
+                            let text = format_args!(
+                                "cannot access local variable '{name}' where it is not associated with a value"
+                            );
+                            self.context.raise(Class::UnboundLocalError, text)
+                        });
+                    }
+                }
+                Op::Unbind { d } => r!(d) = Value::Unset,
+                Op::LoadGlobal { d, g } => {
+                    let value = function.globals[g.index()].get();
+                    if value.is_unset() {
+                        save!();
+                        let name = function.code.global_name(g.index());
+                        match builtins::global(name) {
+                            Some(value) => r!(d) = value,
+                            None => return Err(self.undefined(name)),
+                        }
+                    } else {
+                        r!(d) = value;
+                    }
+                }
+                Op::StoreGlobal { g, s } => function.globals[g.index()].set(r!(s)),
+                Op::UnbindGlobal { g } => function.globals[g.index()].set(Value::Unset),
+                Op::MakeCell { d, s } => {
+                    save!();
+                    r!(d) = Value::Cell(self.context.arena().alloc(Cell::new(r!(s)))?);
+                }
+                Op::LoadCell { d, s, k } => {
+                    let Value::Cell(cell) = r!(s) else {
+                        return Err(Fault::Internal("no shared variable"));
+                    };
+                    if cell.get().is_unset() {
+                        save!();
+                        let name = function.code.name_of(k);
+                        let text = format_args!(
+                            "cannot access local variable '{name}' where it is not associated with a value"
+                        );
+                        return Err(self.context.raise(Class::UnboundLocalError, text));
+                    }
+                    r!(d) = cell.get();
+                }
+                Op::StoreCell { cell, s } => {
+                    let Value::Cell(cell) = r!(cell) else {
+                        return Err(Fault::Internal("no shared variable"));
+                    };
+                    cell.set(r!(s));
+                }
+                Op::LoadFree { d, f, k } => {
+                    let value = function.closure[f.index()].get();
+                    if value.is_unset() {
+                        save!();
+                        let name = function.code.name_of(k);
+                        let text = format_args!(
+                            "cannot access free variable '{name}' where it is not associated with a value in enclosing scope"
+                        );
+                        return Err(self.context.raise(Class::NameError, text));
+                    }
+                    r!(d) = value;
+                }
+                Op::StoreFree { f, s } => function.closure[f.index()].set(r!(s)),
+                Op::Add { d, a, b } => {
+                    if let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b))
+                        && let Some(sum) = left.checked_add(right)
+                    {
+                        r!(d) = Value::Int(sum);
+                    } else {
+                        save!();
+                        let (left, right) = (r!(a), r!(b));
+                        r!(d) = arithmetic::binary(
+                            &mut self.context,
+                            operand::Binary::Add,
+                            left,
+                            right,
+                        )?;
+                    }
+                }
+                Op::Sub { d, a, b } => {
+                    if let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b))
+                        && let Some(difference) = left.checked_sub(right)
+                    {
+                        r!(d) = Value::Int(difference);
+                    } else {
+                        save!();
+                        let (left, right) = (r!(a), r!(b));
+                        r!(d) = arithmetic::binary(
+                            &mut self.context,
+                            operand::Binary::Sub,
+                            left,
+                            right,
+                        )?;
+                    }
+                }
+                Op::AddInt { d, a, i } => {
+                    if let Value::Int(left) = r!(a)
+                        && let Some(sum) = left.checked_add(i64::from(i.0))
+                    {
+                        r!(d) = Value::Int(sum);
+                    } else {
+                        save!();
+                        let (left, right) = (r!(a), Value::Int(i64::from(i.0)));
+                        r!(d) = arithmetic::binary(
+                            &mut self.context,
+                            operand::Binary::Add,
+                            left,
+                            right,
+                        )?;
+                    }
+                }
+                Op::SubInt { d, a, i } => {
+                    if let Value::Int(left) = r!(a)
+                        && let Some(difference) = left.checked_sub(i64::from(i.0))
+                    {
+                        r!(d) = Value::Int(difference);
+                    } else {
+                        save!();
+                        let (left, right) = (r!(a), Value::Int(i64::from(i.0)));
+                        r!(d) = arithmetic::binary(
+                            &mut self.context,
+                            operand::Binary::Sub,
+                            left,
+                            right,
+                        )?;
+                    }
+                }
+                Op::CompareInt { kind, d, a, i } => {
+                    let right = i64::from(i.0);
+                    let known = match r!(a) {
+                        Value::Int(left) => compare_ints(kind, left, right),
+                        _ => None,
+                    };
+                    let holds = if let Some(holds) = known {
+                        holds
+                    } else {
+                        save!();
+                        let left = r!(a);
+                        arithmetic::compare(&mut self.context, kind, left, Value::Int(right))?
+                    };
+                    branch!(d, holds);
+                }
+                Op::Binary { kind, d, a, b } => {
+                    save!();
+                    let (left, right) = (r!(a), r!(b));
+                    r!(d) = arithmetic::binary(&mut self.context, kind, left, right)?;
+                }
+                Op::InPlace { kind, d, a, b } => {
+                    if let (operand::Binary::Add, Value::Int(left), Value::Int(right)) =
+                        (kind, r!(a), r!(b))
+                        && let Some(sum) = left.checked_add(right)
+                    {
+                        r!(d) = Value::Int(sum);
+                        continue;
+                    }
+                    save!();
+                    if let Some(generator) = Self::generator_of(r!(b)) {
+                        self.drain(generator, base + b.index())?;
+                        reload!();
+                        continue;
+                    }
+                    let (left, right) = (r!(a), r!(b));
+                    r!(d) = arithmetic::in_place(&mut self.context, kind, left, right)?;
+                }
+                Op::Unary { kind, d, s } => {
+                    if kind == operand::Unary::Not {
+                        r!(d) = Value::Bool(!r!(s).is_true());
+                        continue;
+                    }
+                    save!();
+                    let value = r!(s);
+                    r!(d) = arithmetic::unary(&mut self.context, kind, value)?;
+                }
+                Op::Compare { kind, d, a, b } => {
+                    if let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b))
+                        && let Some(holds) = compare_ints(kind, left, right)
+                    {
+                        branch!(d, holds);
+                        continue;
+                    }
+                    save!();
+                    if let Some(generator) = Self::generator_of(r!(b))
+                        && matches!(kind, operand::Compare::In | operand::Compare::NotIn)
+                    {
+                        self.drain(generator, base + b.index())?;
+                        reload!();
+                        continue;
+                    }
+                    let (left, right) = (r!(a), r!(b));
+                    let holds = arithmetic::compare(&mut self.context, kind, left, right)?;
+                    branch!(d, holds);
+                }
+                Op::Jump { to } => pc = to.index(),
+                Op::Loop { to } => {
+                    pc = to.index();
+                    if self.context.budget().tick() {
+                        save!();
+                        return Ok(Slice::Yielded);
+                    }
+                }
+                Op::JumpIf { s, to } => {
+                    if r!(s).is_true() {
+                        pc = to.index();
+                    }
+                }
+                Op::JumpIfNot { s, to } => {
+                    if !r!(s).is_true() {
+                        pc = to.index();
+                    }
+                }
+                Op::GetItem { d, o, key } => {
+                    save!();
+                    let (container, index) = (r!(o), r!(key));
+                    r!(d) = subscript::get(&mut self.context, container, index)?;
+                }
+                Op::GetItemConst { d, o, k } => {
+                    save!();
+                    let container = r!(o);
+                    let key = k!(k);
+                    if let (Value::Dict(dict), Value::Str(text)) = (container, key) {
+                        let memory = function.code.memory(k);
+                        if let Memory::Place(place) = memory.get()
+                            && dict.holds_at(place as usize, text)
+                        {
+                            r!(d) = dict.value_at(place as usize);
+                            continue;
+                        }
+                        if let Some(place) = dict.find(key, text.hash()) {
+                            memory.set(Memory::Place(place as u32));
+                            r!(d) = dict.value_at(place);
+                            continue;
+                        }
+                    }
+                    r!(d) = subscript::get(&mut self.context, container, key)?;
+                }
+                Op::SetItem { o, key, s } => {
+                    save!();
+                    let (container, index, value) = (r!(o), r!(key), r!(s));
+                    subscript::set(&mut self.context, container, index, value)?;
+                }
+                Op::SetItemConst { o, k, s } => {
+                    save!();
+                    let (container, value) = (r!(o), r!(s));
+                    let key = k!(k);
+                    subscript::set(&mut self.context, container, key, value)?;
+                }
+                Op::DeleteItem { o, key } => {
+                    save!();
+                    let (container, index) = (r!(o), r!(key));
+                    subscript::delete(&mut self.context, container, index)?;
+                }
+                Op::BuildSlice { d, base: first } => {
+                    save!();
+                    let place = base + first.index();
+                    let (start, stop, step) = (
+                        self.stack[place],
+                        self.stack[place + 1],
+                        self.stack[place + 2],
+                    );
+                    r!(d) = Value::Slice(self.context.arena().alloc(SliceValue {
+                        start,
+                        stop,
+                        step,
+                    })?);
+                }
+                Op::GetAttribute { d, o, k } => {
+                    save!();
+                    let value = r!(o);
+                    let memory = function.code.memory(k);
+                    if let Memory::Attribute(kind, attribute) = memory.get()
+                        && value.type_of() == kind
+                    {
+                        r!(d) = (attribute.get)(&mut self.context, value)?;
+                        continue;
+                    }
+                    let name = function.code.name_of(k);
+                    if let Some((kind, attribute)) = builtins::own_attribute(value, name) {
+                        memory.set(Memory::Attribute(kind, attribute));
+                    }
+                    match builtins::attribute(&mut self.context, value, name)? {
+                        Some(found) => r!(d) = found,
+                        None => return Err(self.context.no_attribute(value, name)),
+                    }
+                }
+                Op::SetAttribute { o, k, s } => {
+                    save!();
+                    let (object, value) = (r!(o), r!(s));
+                    let name = function.code.name_of(k);
+                    builtins::set_attribute(&mut self.context, object, name, value)?;
+                }
+                Op::Call {
+                    few,
+                    d,
+                    base: window,
+                    names,
+                } => {
+                    save!();
+                    // The usual call: a function of the definition, arguments by position.
+                    if let Value::Function(callee) = r!(window)
+                        && names == operand::NO_CONST
+                        && callee.code.takes(usize::from(few.0))
+                    {
+                        let first = base + window.index() + 1;
+                        self.push(callee, first, base + d.index(), FrameKind::Plain)?;
+                        function = callee;
+                        ops = &function.code.code().ops;
+                        pc = 0;
+                        base = first;
+                        if self.context.budget().tick() {
+                            return Ok(Slice::Yielded);
+                        }
+                        continue;
+                    }
+                    let result = base + d.index();
+                    let called =
+                        self.call(base + window.index(), usize::from(few.0), names, result)?;
+                    finish_call!(called, d);
+                }
+                Op::CallMethod {
+                    few,
+                    d,
+                    base: window,
+                    k,
+                } => {
+                    save!();
+                    let place = base + window.index();
+                    let receiver = self.stack[place];
+                    let kind = receiver.type_of();
+                    let memory = function.code.memory(k);
+                    let native = match memory.get() {
+                        Memory::Method(known, native) if known == kind => Some(native),
+                        _ => {
+                            let found = match receiver {
+                                Value::Module(_) | Value::Type(_) => None,
+                                _ => builtins::find_method(kind, function.code.name_of(k)),
+                            };
+                            if let Some(native) = found {
+                                memory.set(Memory::Method(kind, native));
+                            }
+                            found
+                        }
+                    };
+                    let result = base + d.index();
+                    let count = usize::from(few.0);
+                    let called = match native {
+                        Some(native) if !matches!(receiver, Value::Module(_) | Value::Type(_)) => {
+                            self.call_native(native, receiver, place + 1, count, &[], result)?
+                        }
+                        _ => {
+                            let name = function.code.name_of(k);
+                            match builtins::attribute(&mut self.context, receiver, name)? {
+                                Some(found) => self.stack[place] = found,
+                                None => return Err(self.context.no_attribute(receiver, name)),
+                            }
+                            let called = self.call(place, count, operand::NO_CONST, result);
+                            if matches!(called, Ok(Called::Again)) {
+                                self.stack[place] = receiver;
+                            }
+                            called?
+                        }
+                    };
+                    finish_call!(called, d);
+                }
+                Op::CallSpread { d, base: window } => {
+                    save!();
+                    let result = base + d.index();
+                    let called = self.call_spread(base + window.index(), result)?;
+                    finish_call!(called, d);
+                }
+                Op::Return { s } => {
+                    let value = r!(s);
+                    let Some(frame) = self.frames.pop() else {
+                        return Ok(Slice::Done);
+                    };
+                    if let (FrameKind::Plain, Some(below)) = (frame.kind, self.frames.last())
+                        && !matches!(below.kind, FrameKind::Native(_))
+                    {
+                        match value {
+                            Value::Int(number) => {
+                                self.stack[frame.result as usize] = Value::Int(number);
+                            }
+                            value => self.stack[frame.result as usize] = value,
+                        }
+                        function = below.function;
+                        ops = &function.code.code().ops;
+                        pc = below.pc as usize;
+                        base = below.base as usize;
+                        continue;
+                    }
+                    match frame.kind {
+                        FrameKind::Plain => self.stack[frame.result as usize] = value,
+                        FrameKind::Command => self.stack[frame.result as usize] = Value::None,
+                        FrameKind::Scope => {
+                            self.pop_scope();
+                            self.stack[frame.result as usize] = value;
+                        }
+                        FrameKind::Generator(..) => {
+                            self.leave(frame.kind);
+                            self.exhausted()?;
+                            reload!();
+                            continue;
+                        }
+                        FrameKind::Native(_) => {
+                            return Err(Fault::Internal("native code returned"));
+                        }
+                    }
+                    if let Some(below) = self.frames.last()
+                        && matches!(below.kind, FrameKind::Native(_))
+                    {
+                        let value = self.stack[frame.result as usize];
+                        self.deliver(frame.result as usize, value)?;
+                    }
+                    reload!();
+                }
+                Op::Yield { s } => {
+                    let item = r!(s);
+                    self.yielded(item, pc as u32)?;
+                    reload!();
+                    if self.context.budget().tick() {
+                        return Ok(Slice::Yielded);
+                    }
+                }
+                Op::BuildList {
+                    d,
+                    base: first,
+                    count,
+                } => {
+                    save!();
+                    let list = self.list_of(base + first.index(), count.index())?;
+                    r!(d) = Value::List(list);
+                }
+                Op::BuildTuple {
+                    d,
+                    base: first,
+                    count,
+                } => {
+                    save!();
+                    let place = base + first.index();
+                    let tuple = self
+                        .context
+                        .tuple(&self.stack[place..place + count.index()])?;
+                    r!(d) = tuple;
+                }
+                Op::BuildSet {
+                    d,
+                    base: first,
+                    count,
+                } => {
+                    save!();
+                    let set = self.context.set(false)?;
+                    for place in 0..count.index() {
+                        let item = self.stack[base + first.index() + place];
+                        self.context.insert(set.entries(), item, Value::None)?;
+                    }
+                    r!(d) = Value::Set(set);
+                }
+                Op::BuildDict {
+                    d,
+                    base: first,
+                    count,
+                } => {
+                    save!();
+                    let arena = self.context.arena();
+                    let dict = arena
+                        .alloc(crate::run::dict::Dict::with_capacity(arena, count.index())?)?;
+                    for pair in 0..count.index() {
+                        let place = base + first.index() + pair * 2;
+                        let (key, value) = (self.stack[place], self.stack[place + 1]);
+                        self.context.insert(dict, key, value)?;
+                    }
+                    r!(d) = Value::Dict(dict);
+                }
+                Op::ListAppend { list, s } => {
+                    save!();
+                    let Value::List(list) = r!(list) else {
+                        return Err(Fault::Internal("no list"));
+                    };
+                    let value = r!(s);
+                    self.context.push(list, value)?;
+                }
+                Op::ListExtend { list, s } => {
+                    save!();
+                    if let Some(generator) = Self::generator_of(r!(s)) {
+                        self.drain(generator, base + s.index())?;
+                        reload!();
+                        continue;
+                    }
+                    let Value::List(list) = r!(list) else {
+                        return Err(Fault::Internal("no list"));
+                    };
+                    let value = r!(s);
+                    let more = match value {
+                        Value::List(more) => more,
+                        other => self.context.collect(other)?,
+                    };
+                    self.context.charge_bytes(more.len() * 16)?;
+                    for item in more.items() {
+                        self.context.push(list, item.get())?;
+                    }
+                }
+                Op::SetAdd { set, s } => {
+                    save!();
+                    let Value::Set(set) = r!(set) else {
+                        return Err(Fault::Internal("no set"));
+                    };
+                    let value = r!(s);
+                    self.context.insert(set.entries(), value, Value::None)?;
+                }
+                Op::SetUpdate { set, s } => {
+                    save!();
+                    if let Some(generator) = Self::generator_of(r!(s)) {
+                        self.drain(generator, base + s.index())?;
+                        reload!();
+                        continue;
+                    }
+                    let Value::Set(set) = r!(set) else {
+                        return Err(Fault::Internal("no set"));
+                    };
+                    let more = r!(s);
+                    let more = self.context.collect(more)?;
+                    for item in more.items() {
+                        self.context
+                            .insert(set.entries(), item.get(), Value::None)?;
+                    }
+                }
+                Op::DictInsert { dict, key, s } => {
+                    save!();
+                    let Value::Dict(dict) = r!(dict) else {
+                        return Err(Fault::Internal("no dict"));
+                    };
+                    let (key, value) = (r!(key), r!(s));
+                    self.context.insert(dict, key, value)?;
+                }
+                Op::DictUpdate { few, dict, s } => {
+                    save!();
+                    let dict_register = dict.index();
+                    let Value::Dict(dict) = r!(dict) else {
+                        return Err(Fault::Internal("no dict"));
+                    };
+                    let Value::Dict(more) = r!(s) else {
+                        let kind = r!(s).type_of().name();
+                        let text = if few.0 == 1 {
+                            let name = Self::name_of(self.stack[base + dict_register - 2]);
+                            format!("{name}() argument after ** must be a mapping, not {kind}")
+                        } else {
+                            format!("'{kind}' object is not a mapping")
+                        };
+                        return Err(self.context.raise(Class::TypeError, text));
+                    };
+                    self.context.charge_bytes(more.len() * 40)?;
+                    for (key, value, hash) in more.iter_hashed() {
+                        if few.0 == 1 && dict.find(key, hash).is_some() {
+                            let name = key.as_str().unwrap_or("?");
+                            // Named arguments stand two registers behind what is called.
+                            let callee = Self::name_of(self.stack[base + dict_register - 2]);
+                            let text = format_args!(
+                                "{callee}() got multiple values for keyword argument '{name}'"
+                            );
+                            return Err(self.context.raise(Class::TypeError, text));
+                        }
+                        dict.set(self.context.arena(), key, hash, value)?;
+                    }
+                }
+                Op::ListToTuple { d, s } => {
+                    save!();
+                    let Value::List(list) = r!(s) else {
+                        return Err(Fault::Internal("no list"));
+                    };
+                    let items: Vec<Value<'a>> = list.items().iter().map(Cell::get).collect();
+                    r!(d) = self.context.tuple(&items)?;
+                }
+                Op::Unpack {
+                    s,
+                    base: first,
+                    count,
+                } => {
+                    save!();
+                    if let Some(generator) = Self::generator_of(r!(s)) {
+                        self.drain(generator, base + s.index())?;
+                        reload!();
+                        continue;
+                    }
+                    let value = r!(s);
+                    self.unpack(value, base + first.index(), count.index(), None)?;
+                }
+                Op::UnpackRest {
+                    few,
+                    s,
+                    base: first,
+                    count,
+                } => {
+                    save!();
+                    if let Some(generator) = Self::generator_of(r!(s)) {
+                        self.drain(generator, base + s.index())?;
+                        reload!();
+                        continue;
+                    }
+                    let value = r!(s);
+                    self.unpack(
+                        value,
+                        base + first.index(),
+                        usize::from(few.0),
+                        Some(count.index()),
+                    )?;
+                }
+                Op::GetIter { d, s } => {
+                    save!();
+                    let value = r!(s);
+                    r!(d) = Value::Iter(self.context.iterate(value)?);
+                }
+                Op::ForNext { iter, to } => {
+                    if self.context.budget().tick() {
+                        pc -= 1;
+                        save!();
+                        return Ok(Slice::Yielded);
+                    }
+                    let Value::Iter(source) = r!(iter) else {
+                        return Err(Fault::Internal("no iterator"));
+                    };
+                    if let Source::Range(range) = source.source() {
+                        if let Some(number) = source.next_number(range) {
+                            self.stack[base + iter.index() + 1] = Value::Int(number);
+                            pc = to.index();
+                        }
+                        continue;
+                    }
+                    save!();
+                    if let Source::Generator(generator) = source.source() {
+                        self.resume(generator, to.0, base + iter.index() + 1)?;
+                        reload!();
+                        continue;
+                    }
+                    if let Some(item) = source.next(&mut self.context)? {
+                        self.stack[base + iter.index() + 1] = item;
+                        pc = to.index();
+                    }
+                }
+                Op::Format { kind, d, s, spec } => {
+                    save!();
+                    let mut value = r!(s);
+                    value = match kind {
+                        operand::Conversion::Plain => value,
+                        operand::Conversion::Str => print::str_of(&mut self.context, value)?,
+                        operand::Conversion::Repr => print::repr_of(&mut self.context, value)?,
+                        operand::Conversion::Ascii => print::ascii_of(&mut self.context, value)?,
+                    };
+                    r!(d) = if spec == NO_SRC {
+                        print::str_of(&mut self.context, value)?
+                    } else {
+                        let spec = r!(spec);
+                        format::format_value(
+                            &mut self.context,
+                            value,
+                            spec.as_str().unwrap_or_default(),
+                        )?
+                    };
+                }
+                Op::BuildText {
+                    d,
+                    base: first,
+                    count,
+                } => {
+                    save!();
+                    let mut out = self.context.builder();
+                    for place in 0..count.index() {
+                        if let Value::Str(text) = self.stack[base + first.index() + place] {
+                            out.push_str(text.as_str())?;
+                        }
+                    }
+                    r!(d) = self.context.finish(out)?;
+                }
+                Op::Raise { s, cause } => {
+                    save!();
+                    let value = r!(s);
+                    let cause = if cause == NO_SRC {
+                        Value::None
+                    } else {
+                        r!(cause)
+                    };
+                    return Err(self.raise(value, cause));
+                }
+                Op::Reraise { s } => {
+                    save!();
+                    let Value::Exception(exception) = r!(s) else {
+                        return Err(Fault::Internal("no exception"));
+                    };
+                    return Err(Fault::Raised(exception));
+                }
+                Op::Catches { d, s, class } => {
+                    save!();
+                    let (exception, class) = (r!(s), r!(class));
+                    r!(d) = Value::Bool(self.catches(exception, class)?);
+                }
+                Op::MakeFunction {
+                    few,
+                    d,
+                    c,
+                    base: first,
+                } => {
+                    save!();
+                    let place = base + first.index();
+                    let defaults: Vec<Value<'a>> =
+                        self.stack[place..place + usize::from(few.0)].to_vec();
+                    r!(d) = self.make_function(function, c.index(), &defaults, base)?;
+                }
+                Op::Import { d, k } => {
+                    save!();
+                    let name = function.code.name_of(k);
+                    match builtins::module(name) {
+                        Some(module) => r!(d) = Value::Module(module),
+                        None => {
+                            let text = format_args!("No module named '{name}'");
+                            return Err(self.context.raise(Class::ModuleNotFoundError, text));
+                        }
+                    }
+                }
+                Op::ImportFrom { d, s, k } => {
+                    save!();
+                    let module = r!(s);
+                    let name = function.code.name_of(k);
+                    match builtins::attribute(&mut self.context, module, name)? {
+                        Some(found) => r!(d) = found,
+                        None => {
+                            let from = match module {
+                                Value::Module(module) => module.name,
+                                _ => "?",
+                            };
+                            let text = format_args!("cannot import name '{name}' from '{from}'");
+                            return Err(self.context.raise(Class::ImportError, text));
+                        }
+                    }
+                }
+
+                Op::LoadDynamic { d, k } => {
+                    save!();
+                    let name = function.code.text(&mut self.context, k)?;
+                    let (locals, globals) = (self.stack[base], self.stack[base + 1]);
+                    let found = [locals, globals].into_iter().find_map(|place| match place {
+                        Value::Dict(dict) => dict.get_text(name),
+                        _ => None,
+                    });
+                    let found = match found {
+                        None if self.stack[base + 2].is_true() => builtins::global(name.as_str()),
+                        found => found,
+                    };
+                    match found {
+                        Some(value) => r!(d) = value,
+                        None => return Err(self.undefined(name.as_str())),
+                    }
+                }
+                Op::LoadName { d, k } => {
+                    save!();
+                    let name = function.code.text(&mut self.context, k)?;
+                    match self.visible_at(name, function.code, k) {
+                        Some(value) => r!(d) = value,
+                        None => return Err(self.undefined(name.as_str())),
+                    }
+                }
+                Op::TryName { d, k } => {
+                    save!();
+                    let name = function.code.text(&mut self.context, k)?;
+                    if let Some(value) = self.visible_at(name, function.code, k) {
+                        r!(d) = value;
+                        pc += 1;
+                    }
+                }
+                Op::LoadNameOrText { d, k } => {
+                    save!();
+                    let name = function.code.text(&mut self.context, k)?;
+                    r!(d) = self.visible(name).unwrap_or(Value::Str(name));
+                }
+                Op::LookUp { d, s } => {
+                    save!();
+                    let value = r!(s);
+                    r!(d) = self.look_up(value)?;
+                }
+                Op::StoreShared { k, s } => {
+                    save!();
+                    let key = k!(k);
+                    let value = r!(s);
+                    if let Value::Str(name) = key {
+                        let memory = function.code.memory(k);
+                        if let Memory::Place(place) = memory.get()
+                            && self.host.variables.holds_at(place as usize, name)
+                        {
+                            self.host.variables.set_at(place as usize, value);
+                            continue;
+                        }
+                        self.context.insert(self.host.variables, key, value)?;
+                        if let Some(place) = self.host.variables.find(key, name.hash()) {
+                            memory.set(Memory::Place(place as u32));
+                        }
+                    } else {
+                        self.context.insert(self.host.variables, key, value)?;
+                    }
+                }
+                Op::Assign { k, s } => {
+                    save!();
+                    let key = k!(k);
+                    let value = r!(s);
+                    if let Value::Str(name) = key {
+                        let scope = self.scopes[self.scopes.len() - 1];
+                        let memory = function.code.memory(k);
+                        if let (Some(place), Memory::Place(shared)) =
+                            (scope.find(key, name.hash()), memory.get())
+                            && self.host.variables.holds_at(shared as usize, name)
+                        {
+                            scope.set_at(place, value);
+                            self.host.variables.set_at(shared as usize, value);
+                            continue;
+                        }
+                        self.assign(key, value)?;
+                        if let Some(place) = self.host.variables.find(key, name.hash()) {
+                            memory.set(Memory::Place(place as u32));
+                        }
+                    } else {
+                        self.assign(key, value)?;
+                    }
+                }
+                Op::Bounds { d, s } => {
+                    save!();
+                    let value = r!(s);
+                    r!(d) = self.bound(value)?;
+                }
+                Op::Count { d, a, b } => {
+                    save!();
+                    let (Value::Int(start), Value::Int(end)) = (r!(a), r!(b)) else {
+                        return Err(Fault::Internal("a loop without bounds"));
+                    };
+                    let range = Range {
+                        start,
+                        stop: end.saturating_add(1),
+                        step: 1,
+                    };
+                    r!(d) = Value::Iter(self.context.iter_over(Source::Range(range))?);
+                }
+                Op::Command {
+                    few,
+                    d,
+                    base: first,
+                    s,
+                } => {
+                    save!();
+                    self.command(
+                        s,
+                        base + first.index(),
+                        usize::from(few.0),
+                        base + d.index(),
+                    )?;
+                    reload!();
+                    if self.context.budget().tick() {
+                        return Ok(Slice::Yielded);
+                    }
+                }
+                Op::CallScript {
+                    few,
+                    d,
+                    base: first,
+                    s,
+                } => {
+                    save!();
+                    self.call_script(
+                        s,
+                        base + first.index(),
+                        usize::from(few.0),
+                        base + d.index(),
+                    )?;
+                    reload!();
+                    if self.context.budget().tick() {
+                        return Ok(Slice::Yielded);
+                    }
+                }
+                Op::RunPart { d, s } => {
+                    save!();
+                    self.run_part(s, base + d.index())?;
+                    reload!();
+                }
+                Op::Fail { s } => {
+                    save!();
+                    return Err(self.site_error(s));
+                }
+                Op::Begin { .. } => self.begin(),
+                Op::End { t } => self.end(t.0, None),
+                Op::Failed { s, t } => {
+                    save!();
+                    let exception = r!(s);
+                    self.failed(exception, t.0)?;
+                }
+            }
+        }
+    }
+
+    /// Put the items of a value into registers; `after`: how many come after the starred one.
+    fn unpack(
+        &mut self,
+        value: Value<'a>,
+        first: usize,
+        count: usize,
+        after: Option<usize>,
+    ) -> Result<(), Fault<'a>> {
+        let items: &'a List<'a> = match value {
+            Value::List(list) => list,
+            Value::Tuple(_)
+            | Value::Str(_)
+            | Value::Dict(_)
+            | Value::Set(_)
+            | Value::Range(_)
+            | Value::Bytes(_)
+            | Value::Iter(_)
+            | Value::Object(_) => self.context.collect(value)?,
+            other => {
+                let kind = other.type_of().name();
+                let text = format_args!("cannot unpack non-iterable {kind} object");
+                return Err(self.context.raise(Class::TypeError, text));
+            }
+        };
+        let found = items.len();
+        let needed = count + after.unwrap_or_default();
+        if found < needed || (after.is_none() && found > needed) {
+            let text = if found > needed {
+                format!("too many values to unpack (expected {needed})")
+            } else if after.is_some() {
+                format!("not enough values to unpack (expected at least {needed}, got {found})")
+            } else {
+                format!("not enough values to unpack (expected {needed}, got {found})")
+            };
+            return Err(self.context.raise(Class::ValueError, text));
+        }
+        let items = items.items();
+        for (place, item) in items.iter().take(count).enumerate() {
+            self.stack[first + place] = item.get();
+        }
+        if let Some(after) = after {
+            let rest: Vec<Value<'a>> = items[count..found - after].iter().map(Cell::get).collect();
+            self.stack[first + count] = Value::List(self.context.list(&rest)?);
+            for place in 0..after {
+                self.stack[first + count + 1 + place] = items[found - after + place].get();
+            }
+        }
+        Ok(())
+    }
+
+    /// What messages call something that is called.
+    fn name_of(callee: Value<'a>) -> &'a str {
+        match callee {
+            Value::Function(function) => function.code.name(),
+            Value::Native(native) => native.name,
+            Value::Method(method) => method.native.name,
+            Value::Type(kind) => kind.name(),
+            _ => "?",
+        }
+    }
+
+    /// `raise value from cause`
+    fn raise(&mut self, value: Value<'a>, cause: Value<'a>) -> Fault<'a> {
+        let made = match value {
+            Value::Exception(exception) => exception,
+            Value::Type(Type::Exception(class)) => match self.context.exception(class, &[]) {
+                Ok(exception) => exception,
+                Err(fault) => return fault,
+            },
+            _ => {
+                return self.context.raise(
+                    Class::TypeError,
+                    "exceptions must derive from BaseException",
+                );
+            }
+        };
+        if let Value::Exception(cause) = cause {
+            made.set_cause(Some(cause));
+        }
+        Fault::Raised(made)
+    }
+
+    /// Does an `except` clause catch an exception?
+    fn catches(&mut self, exception: Value<'a>, class: Value<'a>) -> Result<bool, Fault<'a>> {
+        let Value::Exception(exception) = exception else {
+            return Err(Fault::Internal("no exception was caught"));
+        };
+        let is_a = |class: Value<'a>| match class {
+            Value::Type(Type::Exception(class)) => Some(exception.class().is_a(class)),
+            _ => None,
+        };
+        let all = match class {
+            Value::Tuple(tuple) => tuple.items(),
+            _ => &[class],
+        };
+        for class in all {
+            match is_a(*class) {
+                Some(true) => return Ok(true),
+                Some(false) => {}
+                None => {
+                    let text =
+                        "catching classes that do not inherit from BaseException is not allowed";
+                    return Err(self.context.raise(Class::TypeError, text));
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// `def` or `lambda` executed.
+    fn make_function(
+        &mut self,
+        around: &'a Function<'a>,
+        child: usize,
+        defaults: &[Value<'a>],
+        base: usize,
+    ) -> Result<Value<'a>, Fault<'a>> {
+        let code = around.code.child(&mut self.context, child)?;
+        let arena = self.context.arena();
+        let mut closure = Vec::with_capacity(code.code().captures.len());
+        for capture in &code.code().captures {
+            closure.push(match capture {
+                crate::bytecode::Capture::Register(register) => {
+                    match self.stack[base + usize::from(*register)] {
+                        Value::Cell(cell) => cell,
+                        _ => return Err(Fault::Internal("a captured variable is not shared")),
+                    }
+                }
+                crate::bytecode::Capture::Free(index) => around.closure[usize::from(*index)],
+            });
+        }
+        let closure = arena.alloc_slice(&closure)?;
+        let defaults = arena.alloc_slice(defaults)?;
+        Ok(Value::Function(arena.alloc(Function {
+            code,
+            globals: around.globals,
+            closure,
+            defaults,
+        })?))
+    }
+}
+
+/// A comparison of two ints; nothing for `in`, which raises.
+#[inline]
+const fn compare_ints(kind: operand::Compare, left: i64, right: i64) -> Option<bool> {
+    Some(match kind {
+        operand::Compare::Eq | operand::Compare::Is => left == right,
+        operand::Compare::Ne | operand::Compare::IsNot => left != right,
+        operand::Compare::Lt => left < right,
+        operand::Compare::Le => left <= right,
+        operand::Compare::Gt => left > right,
+        operand::Compare::Ge => left >= right,
+        operand::Compare::In | operand::Compare::NotIn => return None,
+    })
+}

@@ -1,0 +1,206 @@
+//! The machine: one execution's frames and registers, and the loop that runs them in slices.
+
+mod call;
+mod collect;
+mod dispatch;
+mod eval;
+mod frame;
+mod script;
+mod task;
+mod unwind;
+
+pub use frame::{Frame, FrameKind};
+
+use elsa::FrozenVec;
+
+use super::context::Context;
+use super::dict::Dict;
+use super::exception::Exception;
+use super::fault::Fault;
+use super::function::Function;
+use super::host::Host;
+use super::loaded::Loaded;
+use super::text::Text;
+use super::value::Value;
+use crate::bytecode::Code;
+use crate::limits::Limit;
+use crate::program::Program;
+use task::KeptTask;
+
+/// How a slice ended.
+#[derive(Clone, Copy, Debug)]
+pub enum Slice<'a> {
+    /// The script is done.
+    Done,
+    /// The units of the slice are used up; there is more to do.
+    Yielded,
+    /// The script raised.
+    Raised(&'a Exception<'a>),
+    /// A limit was reached.
+    Limit(Limit),
+    /// The machine is wrong.
+    Internal(&'static str),
+}
+
+/// One entry of the answer's `logs`.
+#[derive(Clone, Copy, Debug)]
+pub struct LogEntry<'a> {
+    /// Number of the top-level statement.
+    pub statement: u32,
+    /// Nanoseconds it took by the caller's clock.
+    pub duration_ns: u64,
+    /// Its error, when it failed and a try protected it.
+    pub error: Option<&'a str>,
+}
+
+/// Where an error happened: byte of the script, and the command that ran.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorSite<'a> {
+    /// Byte of the script.
+    pub offset: u32,
+    /// The command, if one was called there.
+    pub command: Option<&'a str>,
+}
+
+/// A definition as one execution uses it.
+#[derive(Clone, Copy, Debug)]
+struct Prepared<'a> {
+    loaded: &'a Loaded<'a>,
+    items: &'a [&'a Text<'a>],
+    /// Runs of it leave nothing of their `task` behind.
+    task_stays: bool,
+}
+
+/// One execution.
+#[allow(missing_debug_implementations)] // frames and registers are printed by the trace
+pub struct Machine<'a> {
+    context: Context<'a>,
+    program: &'a Program,
+    /// Code that `eval` compiled.
+    evaluated: &'a FrozenVec<Box<Code>>,
+    evaluations: Vec<(&'a str, &'a Function<'a>)>,
+    stack: Vec<Value<'a>>,
+    frames: Vec<Frame<'a>>,
+    host: &'a Host<'a>,
+    /// Frames of script functions, that outside of all first.
+    scopes: Vec<&'a Dict<'a>>,
+    codes: Vec<Option<&'a Function<'a>>>,
+    definitions: Vec<Option<Prepared<'a>>>,
+    /// Keys of arguments by index.
+    indexes: Vec<&'a Text<'a>>,
+    /// Child statements as values, by number.
+    nodes: Vec<Value<'a>>,
+    /// What call sites use again, by number. It may be emptied between any two slices.
+    kept: Vec<Option<&'a KeptTask<'a>>>,
+    logs: Vec<LogEntry<'a>>,
+    site: Option<ErrorSite<'a>>,
+    clock: Option<fn() -> u64>,
+    began_ns: u64,
+}
+
+impl<'a> Machine<'a> {
+    /// A machine at the start of a program. `clock` gives nanoseconds for the durations in `logs`; without one they are
+    /// 0.
+    pub fn new(
+        mut context: Context<'a>,
+        program: &'a Program,
+        evaluated: &'a FrozenVec<Box<Code>>,
+        host: &'a Host<'a>,
+        clock: Option<fn() -> u64>,
+    ) -> Result<Self, Fault<'a>> {
+        context.set_host(host);
+        let outermost: &'a Dict<'a> = context.dict()?;
+        let mut machine = Self {
+            context,
+            program,
+            evaluated,
+            evaluations: Vec::new(),
+            stack: Vec::new(),
+            frames: Vec::new(),
+            host,
+            scopes: vec![outermost],
+            codes: vec![None; program.codes.len()],
+            definitions: vec![None; program.definitions.len()],
+            indexes: Vec::new(),
+            nodes: Vec::new(),
+            kept: Vec::new(),
+            logs: Vec::new(),
+            site: None,
+            clock,
+            began_ns: 0,
+        };
+        let main = machine.script_code(0)?;
+        machine.push(main, 1, 0, FrameKind::Plain)?;
+        Ok(machine)
+    }
+
+    /// Logs of the top-level statements so far; taken.
+    #[must_use]
+    pub fn take_logs(&mut self) -> Vec<LogEntry<'a>> {
+        std::mem::take(&mut self.logs)
+    }
+
+    /// Where the last error happened.
+    #[must_use]
+    pub const fn error_site(&self) -> Option<ErrorSite<'a>> {
+        self.site
+    }
+
+    /// The execution's values and inputs.
+    pub fn context(&mut self) -> &mut Context<'a> {
+        &mut self.context
+    }
+
+    /// The executor's side.
+    #[must_use]
+    pub const fn host(&self) -> &'a Host<'a> {
+        self.host
+    }
+
+    /// The running frame. There is one whenever this is asked.
+    #[inline]
+    fn top(&self) -> &Frame<'a> {
+        &self.frames[self.frames.len() - 1]
+    }
+
+    /// A part of the script, ready to run.
+    fn script_code(&mut self, number: usize) -> Result<&'a Function<'a>, Fault<'a>> {
+        if let Some(known) = self.codes[number] {
+            return Ok(known);
+        }
+        let code = Loaded::new(&mut self.context, &self.program.codes[number], &[])?;
+        let function = Function {
+            code,
+            globals: &[],
+            closure: &[],
+            defaults: &[],
+        };
+        let function = self.context.arena().alloc(function)?;
+        self.codes[number] = Some(function);
+        Ok(function)
+    }
+
+    /// A definition, ready to run.
+    fn definition(&mut self, number: usize) -> Result<Prepared<'a>, Fault<'a>> {
+        if let Some(known) = self.definitions[number] {
+            return Ok(known);
+        }
+        let definition: &'a crate::program::Definition = &self.program.definitions[number];
+        let Ok(code) = &definition.code else {
+            return Err(Fault::Internal("a definition without code was called"));
+        };
+        let loaded = Loaded::new(&mut self.context, code, &code.globals)?;
+        let arena = self.context.arena();
+        let mut items: Vec<&'a Text<'a>> = Vec::with_capacity(definition.items.len());
+        for item in &definition.items {
+            items.push(arena.alloc(Text::new(item))?);
+        }
+        let prepared = Prepared {
+            loaded,
+            items: arena.alloc_slice(&items)?,
+            task_stays: definition.task_stays,
+        };
+        self.definitions[number] = Some(prepared);
+        Ok(prepared)
+    }
+}
