@@ -126,6 +126,10 @@ bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 
 bench-engine: $(VENV)/.dev build ## The lookup engine against tonic and the bound, with its limits (JSON=file)
 	$(BIN)/python -m bench.engine $(BENCH_JSON)
 
+.PHONY: bench-vm
+bench-vm: $(VENV)/.dev build ## Scripts and definitions beside CPython, Lua, LuaJIT and Monty, with their limits (JSON=file)
+	$(BIN)/avap bench vm $(BENCH_JSON)
+
 .PHONY: bench-attacks
 bench-attacks: $(VENV)/.dev build ## What each attack does to the latency of a healthy client (JSON=file)
 	$(BIN)/python -m bench.attacks $(BENCH_JSON)

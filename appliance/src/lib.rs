@@ -13,6 +13,7 @@ pub mod http;
 mod load;
 mod null_server;
 pub mod plane;
+mod script_timer;
 pub mod scripts;
 pub mod worker;
 
@@ -26,5 +27,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     worker::register(module)?;
     load::register(module)?;
     null_server::register(module)?;
+    script_timer::register(module)?;
     Ok(())
 }
