@@ -118,6 +118,10 @@ bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million ro
 bench-count: ## Instructions a request through the engine's core; fails when one grew by more than 5 %
 	$(PYTHON) engine/instructions.py
 
+.PHONY: bench-metering
+bench-metering: ## Instructions that counting the use of scripts costs (limit 3 %), and their end
+	$(PYTHON) vm/metering.py
+
 .PHONY: bench-tuning
 bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 minutes, root; TRIAL=name for one)
 	$(BIN)/python -m bench.tuning $(TRIAL)

@@ -17,6 +17,8 @@ mod script_timer;
 pub mod scripts;
 pub mod worker;
 
+const _: () = assert!(vm::limits::METERED, "the product counts what scripts use");
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
