@@ -134,6 +134,10 @@ bench-engine: $(VENV)/.dev build ## The lookup engine against tonic and the boun
 bench-vm: $(VENV)/.dev build ## Scripts and definitions beside CPython, Lua, LuaJIT and Monty, with their limits (JSON=file)
 	$(BIN)/avap bench vm $(BENCH_JSON)
 
+.PHONY: bench-http
+bench-http: $(VENV)/.dev build ## CPU and latency of a script over HTTP, beside hyper alone, with its limit (needs wrk; JSON=file)
+	$(BIN)/python -m bench.http $(BENCH_JSON)
+
 .PHONY: bench-attacks
 bench-attacks: $(VENV)/.dev build ## What each attack does to the latency of a healthy client (JSON=file)
 	$(BIN)/python -m bench.attacks $(BENCH_JSON)
