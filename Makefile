@@ -118,6 +118,10 @@ bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million ro
 bench-count: ## Instructions a request through the engine's core; fails when one grew by more than 5 %
 	$(PYTHON) engine/instructions.py
 
+.PHONY: bench-metering
+bench-metering: ## Instructions that counting the use of scripts costs (limit 3 %), and their end
+	$(PYTHON) vm/metering.py
+
 .PHONY: bench-tuning
 bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 minutes, root; TRIAL=name for one)
 	$(BIN)/python -m bench.tuning $(TRIAL)
@@ -125,6 +129,14 @@ bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 
 .PHONY: bench-engine
 bench-engine: $(VENV)/.dev build ## The lookup engine against tonic and the bound, with its limits (JSON=file)
 	$(BIN)/python -m bench.engine $(BENCH_JSON)
+
+.PHONY: bench-vm
+bench-vm: $(VENV)/.dev build ## Scripts and definitions beside CPython, Lua, LuaJIT and Monty, with their limits (JSON=file)
+	$(BIN)/avap bench vm $(BENCH_JSON)
+
+.PHONY: bench-http
+bench-http: $(VENV)/.dev build ## CPU and latency of a script over HTTP, beside hyper alone, with its limit (needs wrk; JSON=file)
+	$(BIN)/python -m bench.http $(BENCH_JSON)
 
 .PHONY: bench-attacks
 bench-attacks: $(VENV)/.dev build ## What each attack does to the latency of a healthy client (JSON=file)
