@@ -68,6 +68,10 @@ test: $(VENV)/.dev build ## Every test: Rust, the memory model, Python, whole ap
 	$(MAKE) --no-print-directory test-loom
 	$(BIN)/python -m pytest
 
+.PHONY: test-wrk
+test-wrk: $(VENV)/.dev build ## The HTTP benchmark with wrk itself (on Debian: apt-get install wrk)
+	$(BIN)/python -m pytest -q tests/bench/with_wrk.py
+
 .PHONY: test-loom
 test-loom: ## The announcement protocol under every interleaving (loom)
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package shm_catalog --locked --release --quiet loom
