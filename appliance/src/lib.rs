@@ -13,8 +13,11 @@ pub mod http;
 mod load;
 mod null_server;
 pub mod plane;
+mod script_timer;
 pub mod scripts;
 pub mod worker;
+
+const _: () = assert!(vm::limits::METERED, "the product counts what scripts use");
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,5 +29,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     worker::register(module)?;
     load::register(module)?;
     null_server::register(module)?;
+    script_timer::register(module)?;
     Ok(())
 }

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// Whether this build counts what executions use. Only measurements of what counting costs are built without it.
+pub const METERED: bool = cfg!(not(feature = "unmetered"));
+
 /// Statements, calls and jumps an execution may run, in units of about one bytecode back-edge or call, or 64 bytes of
 /// native work. 800 ms of the slowest mix measured stays below it, so the wall clock is what ends honest scripts.
 pub const FUEL_MAX: u64 = 200_000_000;

@@ -25,7 +25,7 @@ use super::connection;
 use super::head;
 use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 use super::observer::Observer;
-use super::pace::{Pace, Verdict};
+use super::pace::{Moment, Pace, Verdict};
 use super::problem::{Problem, no_catalogue};
 use super::reply::{Reply, RequestIds};
 
@@ -101,7 +101,8 @@ impl Server {
     }
 
     /// Called at each tick: ends what takes too long.
-    pub fn sweep(&self, now: Instant) {
+    pub fn sweep(&self) {
+        let now = Moment::now();
         let (under_way, waiting) = self.runner.load();
         self.observer.scripts_under_way(under_way, waiting);
         for (id, pace) in &*self.paces.borrow() {
