@@ -17,6 +17,9 @@ use crate::run::loaded::Memory;
 use crate::run::ops::{arithmetic, format, print, subscript};
 use crate::run::value::{Range, Slice as SliceValue, Value};
 
+/// Bytes of a text that comparing costs next to nothing.
+const SHORT_TEXT: usize = 32;
+
 impl<'a> Machine<'a> {
     /// Run until the script ends or the slice's units are used up.
     pub fn run(&mut self, units: u32) -> Slice<'a> {
@@ -312,6 +315,14 @@ impl<'a> Machine<'a> {
                         branch!(d, holds);
                         continue;
                     }
+                    if let (Value::Str(left), Value::Str(right)) = (r!(a), r!(b))
+                        && let operand::Compare::Eq | operand::Compare::Ne = kind
+                        && left.as_str().len() < SHORT_TEXT
+                    {
+                        let same = left.as_str() == right.as_str();
+                        branch!(d, same == (kind == operand::Compare::Eq));
+                        continue;
+                    }
                     save!();
                     if let Some(generator) = Self::generator_of(r!(b))
                         && matches!(kind, operand::Compare::In | operand::Compare::NotIn)
@@ -361,6 +372,8 @@ impl<'a> Machine<'a> {
                         }
                         if let Some(place) = dict.find(key, text.hash()) {
                             memory.set(Memory::Place(place as u32));
+                            // The dict's own text is compared by identity the next time.
+                            function.code.adopt(k, dict.key_at(place));
                             r!(d) = dict.value_at(place);
                             continue;
                         }
@@ -445,6 +458,18 @@ impl<'a> Machine<'a> {
                         }
                         continue;
                     }
+                    if names == operand::NO_CONST
+                        && let Some((native, receiver)) = Self::native_of(r!(window))
+                        && let Some(value) = self.call_plain(
+                            native,
+                            receiver,
+                            base + window.index() + 1,
+                            usize::from(few.0),
+                        )
+                    {
+                        r!(d) = value?;
+                        continue;
+                    }
                     let result = base + d.index();
                     let called =
                         self.call(base + window.index(), usize::from(few.0), names, result)?;
@@ -476,6 +501,12 @@ impl<'a> Machine<'a> {
                     };
                     let result = base + d.index();
                     let count = usize::from(few.0);
+                    if let Some(native) = native
+                        && let Some(value) = self.call_plain(native, receiver, place + 1, count)
+                    {
+                        r!(d) = value?;
+                        continue;
+                    }
                     let called = match native {
                         Some(native) if !matches!(receiver, Value::Module(_) | Value::Type(_)) => {
                             self.call_native(native, receiver, place + 1, count, &[], result)?
