@@ -14,7 +14,7 @@ use self_cell::self_cell;
 
 use crate::bytecode::Code;
 use crate::compile::Problem;
-use crate::limits::{FUEL_MAX, Limit, MEMORY_BYTES, OUTPUT_BYTES_MAX};
+use crate::limits::{FUEL_MAX, Limit, MEMORY_BYTES, OUTPUT_BYTES_MAX, SPECIALISE_AFTER};
 use crate::program::{Catalog, Program};
 use crate::run::arena::Arena;
 use crate::run::budget::Budget;
@@ -230,6 +230,8 @@ pub struct Inputs<'i> {
     pub memory_bytes: usize,
     /// A clock in nanoseconds for the durations in `logs`.
     pub clock: Option<fn() -> u64>,
+    /// Runs of a call site before its definition is specialised; `u32::MAX`: never.
+    pub specialise_after: u32,
 }
 
 impl Default for Inputs<'_> {
@@ -244,6 +246,7 @@ impl Default for Inputs<'_> {
             fuel: FUEL_MAX,
             memory_bytes: MEMORY_BYTES,
             clock: None,
+            specialise_after: SPECIALISE_AFTER,
         }
     }
 }
@@ -525,6 +528,7 @@ fn machine<'a>(
             &memory.evaluated,
             host,
             inputs.clock,
+            inputs.specialise_after,
         )
     };
     prepare().map_err(|fault| match fault {
