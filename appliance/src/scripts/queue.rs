@@ -3,6 +3,10 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// A thread that found nothing to do for so long will sleep for longer.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// A place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,8 +71,10 @@ impl<T> Queue<T> {
         self.filled.notify_one();
     }
 
-    /// The next job, after waiting for one; `None` when the queue is closed.
-    pub fn pop(&self) -> Option<(Rank, T)> {
+    /// The next job, after waiting for one; `None` when the queue is closed. `quiet` is called once when none came for
+    /// [`QUIET`], and delays nobody but the caller.
+    pub fn pop(&self, quiet: impl FnOnce()) -> Option<(Rank, T)> {
+        let mut quiet = Some(quiet);
         let mut state = self.state();
         loop {
             if state.closed {
@@ -77,10 +83,26 @@ impl<T> Queue<T> {
             if let Some(Waiting { rank, job }) = state.waiting.pop() {
                 return Some((rank, job));
             }
-            state = self
+            if quiet.is_none() {
+                state = self
+                    .filled
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            let (after, waited) = self
                 .filled
-                .wait(state)
+                .wait_timeout(state, QUIET)
                 .unwrap_or_else(PoisonError::into_inner);
+            state = after;
+            if waited.timed_out()
+                && state.waiting.is_empty()
+                && let Some(quiet) = quiet.take()
+            {
+                drop(state);
+                quiet();
+                state = self.state();
+            }
         }
     }
 
@@ -128,7 +150,7 @@ mod tests {
             queue.push(rank(level, number), ());
         }
         let order: Vec<_> = (0..4)
-            .map(|_| queue.pop().unwrap().0)
+            .map(|_| queue.pop(|| ()).unwrap().0)
             .map(|rank| (rank.level, rank.number))
             .collect();
         assert_eq!(order, [(0, 7), (0, 9), (1, 3), (2, 1)]);
@@ -151,7 +173,7 @@ mod tests {
             queue.push(rank(0, number), number);
         }
         let mut turns = [0; 4];
-        let (mut now, mut job) = queue.pop().unwrap();
+        let (mut now, mut job) = queue.pop(|| ()).unwrap();
         for turn in 0..300 {
             turns[job as usize] += 1;
             if turn == 150 {
@@ -172,6 +194,6 @@ mod tests {
         let queue = Queue::new();
         queue.push(rank(0, 0), ());
         queue.close();
-        assert!(queue.pop().is_none());
+        assert!(queue.pop(|| ()).is_none());
     }
 }

@@ -22,7 +22,7 @@ use crate::plane::version::Version;
 use super::admission::Admission;
 use super::definitions::{Asked, Cold, Definitions};
 use super::job::{Job, Work};
-use super::limits::OVERDUE;
+use super::limits::{INLINE_BYTES_MAX, OVERDUE};
 use super::pool;
 use super::programs::Programs;
 use super::queue::{Queue, Rank};
@@ -81,7 +81,7 @@ pub(super) enum Begun {
     Answered(Answer),
     /// It used its first slice.
     Running(Box<Execution>),
-    /// A definition that it needs is not compiled.
+    /// A definition that it needs is not compiled, or its own text is too long to be compiled at once.
     Cold,
 }
 
@@ -283,6 +283,9 @@ impl Shared {
     ) -> Result<Arc<Program>, Begun> {
         if let Some(program) = self.programs.find(script, segment, generation) {
             return Ok(program);
+        }
+        if cold == Cold::Leave && script.len() > INLINE_BYTES_MAX {
+            return Err(Begun::Cold);
         }
         let asked = Asked::new(&self.definitions, segment, cold);
         let compiled = compile(script, &asked);
