@@ -1,13 +1,16 @@
 //! What heavy requests took of the system's memory and nobody needs any more goes back to it.
 //!
 //! The allocator does this while it is at work; a worker that falls silent behind heavy scripts would keep their pages
-//! (100 MB were measured) until it is busy again. So a VM thread gives back before it sleeps for long, and the loop
-//! thread looks at each tick whether the process grew.
+//! (100 MB were measured) until it is busy again. So the loop thread looks at each tick whether the process grew, and then
+//! each thread gives back.
 
 use std::cell::Cell;
 
 /// Below it the pages are worth more than the memory: they are used again without a fault.
 const GROWTH_BYTES: u64 = 2 << 20;
+
+/// After so many ticks, half a minute, it gives back in any case: what is freed without growth is not seen.
+const LOOKS: u32 = 64;
 
 #[allow(unsafe_code, reason = "the crate of the allocator has no face for it")]
 unsafe extern "C" {
@@ -25,24 +28,31 @@ pub fn give_back() {
     unsafe { mi_collect(true) }
 }
 
-/// Gives back when the process has grown since the last time.
+/// Tells when there may be something to give back.
 #[derive(Debug, Default)]
 pub struct Tide {
-    low_bytes: Cell<u64>,
+    /// What was there after the last time; unknown until the tick after it: other threads take part.
+    low_bytes: Cell<Option<u64>>,
+    looks: Cell<u32>,
 }
 
 impl Tide {
-    /// Called at each tick.
-    pub fn look(&self) {
+    /// Called at each tick. Gives back when the process has grown since the last time, and now and then in any case. Then
+    /// true: the other threads are to do so too.
+    pub fn look(&self) -> bool {
         let Some(now) = anonymous_bytes() else {
-            return;
+            return false;
         };
-        if now < self.low_bytes.get() + GROWTH_BYTES {
-            self.low_bytes.set(self.low_bytes.get().min(now));
-            return;
+        let low = self.low_bytes.get().map_or(now, |low| low.min(now));
+        self.low_bytes.set(Some(low));
+        self.looks.set(self.looks.get() + 1);
+        if now < low + GROWTH_BYTES && self.looks.get() < LOOKS {
+            return false;
         }
         give_back();
-        self.low_bytes.set(anonymous_bytes().unwrap_or(now));
+        self.low_bytes.set(None);
+        self.looks.set(0);
+        true
     }
 }
 
@@ -61,12 +71,13 @@ mod tests {
     #[test]
     fn what_is_freed_goes_back_at_the_next_look() {
         let tide = Tide::default();
-        tide.look();
+        assert!(!tide.look());
         let before = anonymous_bytes().unwrap();
         let blocks: Vec<Vec<u8>> = (0..2_000).map(|_| vec![1; 32 << 10]).collect();
         assert!(anonymous_bytes().unwrap() > before + (50 << 20));
         drop(blocks);
-        tide.look();
+        assert!(tide.look());
         assert!(anonymous_bytes().unwrap() < before + (8 << 20));
+        assert!(!tide.look());
     }
 }

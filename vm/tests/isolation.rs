@@ -23,8 +23,8 @@ const SCRIPTS: [&str; 4] = [
      getListLen(many, n)\nitemFromList(many, 0, first)\naddResult(n)\naddResult(first)\naddResult(t)",
     "p = '[0-9]+'\nstartLoop(i, 1, turns)\n  getRegex(token, p, digits)\n  encodeMD5(token, hash)\nendLoop()\n\
      try()\nx = nothing(token)\nexception(e)\nk = {token: [token, {'in': token}]}\naddResult(digits)\naddResult(e)\naddResult(k)",
-    "function down(n) {\n  m = n - 1\n  if(n, 0, >)\n    r = down(m)\n  end()\n  return token\n}\n\
-     startLoop(i, 1, turns)\n  s = down(i % 9)\nendLoop()\nreplace(token, t, T, big)\naddResult(s)\naddResult(big)",
+    "function outer(n) {\n  r = inner(n)\n  return r\n}\nfunction inner(n) {\n  m = f'{n}{token}'\n  return m\n}\n\
+     startLoop(i, 1, turns)\n  s = outer(i)\nendLoop()\nc = ':'\nreplace(token, x, c, big)\naddResult(s)\naddResult(big)",
 ];
 
 /// xorshift64*: the same lengths in every run.

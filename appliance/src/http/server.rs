@@ -105,7 +105,9 @@ impl Server {
 
     /// Called at each tick: ends what takes too long, and gives back what is not needed.
     pub fn sweep(&self, now: Instant) {
-        self.tide.look();
+        if self.tide.look() {
+            self.runner.tidy();
+        }
         let (under_way, waiting) = self.runner.load();
         self.observer.scripts_under_way(under_way, waiting);
         for (id, pace) in &*self.paces.borrow() {

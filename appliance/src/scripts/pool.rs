@@ -38,7 +38,8 @@ pub fn start(shared: &Arc<Shared>, threads: usize, cores: &[usize]) -> io::Resul
 }
 
 fn work(shared: &Shared) {
-    while let Some((mut rank, mut job)) = shared.queue.pop(memory::give_back) {
+    let mut tidied = 0;
+    while let Some((mut rank, mut job)) = shared.queue.pop(&mut tidied, memory::give_back) {
         loop {
             let began = Instant::now();
             match job.slice(shared) {

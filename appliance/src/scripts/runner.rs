@@ -153,6 +153,11 @@ impl Runner {
         (self.shared.admission.jobs(), self.shared.queue.len())
     }
 
+    /// Has the VM threads give back what they freed.
+    pub fn tidy(&self) {
+        self.shared.queue.tidy();
+    }
+
     /// Runs an order to its end: the first slice at once, the rest on the VM threads. Dropping the future ends it.
     pub async fn run(&self, order: Order, version: &Version) -> Outcome {
         let (segment, generation) = (&version.segment, version.generation);
