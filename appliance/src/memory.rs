@@ -12,6 +12,9 @@ const GROWTH_BYTES: u64 = 2 << 20;
 /// After so many ticks, half a minute, it gives back in any case: what is freed without growth is not seen.
 const LOOKS: u32 = 64;
 
+/// And after so many, two seconds, when it grew: what made it grow may be freed by then.
+const LOOKS_AFTER_GROWTH: u32 = 4;
+
 #[allow(unsafe_code, reason = "the crate of the allocator has no face for it")]
 unsafe extern "C" {
     fn mi_collect(force: bool);
@@ -29,11 +32,20 @@ pub fn give_back() {
 }
 
 /// Tells when there may be something to give back.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tide {
     /// What was there after the last time; unknown until the tick after it: other threads take part.
     low_bytes: Cell<Option<u64>>,
-    looks: Cell<u32>,
+    looks_left: Cell<u32>,
+}
+
+impl Default for Tide {
+    fn default() -> Self {
+        Self {
+            low_bytes: Cell::new(None),
+            looks_left: Cell::new(LOOKS_AFTER_GROWTH),
+        }
+    }
 }
 
 impl Tide {
@@ -45,13 +57,15 @@ impl Tide {
         };
         let low = self.low_bytes.get().map_or(now, |low| low.min(now));
         self.low_bytes.set(Some(low));
-        self.looks.set(self.looks.get() + 1);
-        if now < low + GROWTH_BYTES && self.looks.get() < LOOKS {
+        self.looks_left.set(self.looks_left.get().saturating_sub(1));
+        let has_grown = now >= low + GROWTH_BYTES;
+        if !has_grown && self.looks_left.get() > 0 {
             return false;
         }
         give_back();
         self.low_bytes.set(None);
-        self.looks.set(0);
+        self.looks_left
+            .set(if has_grown { LOOKS_AFTER_GROWTH } else { LOOKS });
         true
     }
 }

@@ -24,7 +24,7 @@ DEADLINE = frozenset({(504, "deadline_exceeded")})
 ANSWERED = frozenset({(200, None)})
 
 
-LONG_BYTES = 30_000
+LONG_BYTES = 5_000
 """A script of so many takes so long to compile that on a busy host the limit may come first."""
 
 

@@ -9,9 +9,10 @@ import pytest
 
 from supervisor import database
 from tests.appliance.process import Appliance, serving
-from tests.http.client import post
+from tests.http.client import get, post
 from tests.http.conftest import HTTP
 from tests.postgres_server import PostgresServer
+from tests.waiting import wait_until
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -37,7 +38,14 @@ class Site:
             [before, after, name, before],
         )
         assert changed == [(name,)]
-        assert self.appliance.reload().outcome == "announced"
+        reply = self.appliance.reload()
+        assert reply.outcome == "announced"
+
+        def served() -> bool:
+            version = get(self.appliance.http_address, "/health").headers["x-catalog-version"]
+            return int(version.split("-")[0]) >= reply.generation
+
+        wait_until(served, 20, "the edit to be served")
 
     def run(self, script: str = SCRIPT) -> object:
         """What a script answers."""

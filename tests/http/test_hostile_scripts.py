@@ -45,12 +45,12 @@ def kept(attacked: Appliance) -> Iterator[http.client.HTTPConnection]:
 @pytest.fixture(scope="module")
 def at_first(attacked: Appliance, kept: http.client.HTTPConnection) -> tuple[int, int]:
     """Pid of the HTTP worker, and its RssAnon once it has answered ordinary scripts."""
-    ordinary = [f"c{line} = {line}\naddVar(v{line}, c{line})" for line in range(10)]
-    for number in range(300):  # some scripts that come often are kept
+    ordinary = [f"c{line} = {line}\naddVar(v{line}, c{line})" for line in range(800)]
+    for number in range(50):  # the cache of scripts is full
         assert ask(kept, json.dumps({"script": "\n".join([f"n = {number}", *ordinary])}).encode()).status == 200
     assert_clean(kept)
     pid = http_pid(attacked)
-    time.sleep(2)  # what the start took goes back
+    time.sleep(4)  # what compiling took goes back
     return pid, anonymous_kb(pid)
 
 

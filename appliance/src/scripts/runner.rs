@@ -89,6 +89,9 @@ pub(super) enum Begun {
 pub(super) struct Shared {
     pub(super) queue: Queue<Job>,
     pub(super) admission: Admission,
+    /// Slices that VM threads have begun.
+    #[cfg(test)]
+    pub(super) slices: std::sync::atomic::AtomicU64,
     definitions: Definitions,
     programs: Programs,
     memory_bytes: usize,
@@ -130,6 +133,8 @@ impl Runner {
         let shared = Arc::new(Shared {
             queue: Queue::new(),
             admission: Admission::new(options.threads),
+            #[cfg(test)]
+            slices: std::sync::atomic::AtomicU64::new(0),
             definitions: Definitions::default(),
             programs: Programs::new(),
             memory_bytes: options.memory_bytes,
@@ -331,3 +336,7 @@ fn of_failure(failure: Failure) -> Answer {
         fuel_used: 0,
     }
 }
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;
