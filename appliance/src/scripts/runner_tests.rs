@@ -23,7 +23,7 @@ fn runner() -> Runner {
         threads: THREADS,
         cores: Vec::new(),
         memory_bytes: 1 << 20,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
     };
     Runner::start(&options).unwrap()
 }
@@ -53,7 +53,7 @@ fn endless() -> Work {
 fn wait_until(what: impl Fn() -> bool) {
     let began = Instant::now();
     while !what() {
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < Duration::from_mins(1));
         std::thread::sleep(Duration::from_millis(1));
     }
 }
@@ -75,7 +75,7 @@ fn who_is_new_waits_for_one_slice_of_each_thread_at_most() {
         let before = runner.slices();
         let _new = runner.push_admitted(work);
         // One of them is its own.
-        *waited = told.recv_timeout(Duration::from_secs(60)).unwrap() - before - 1;
+        *waited = told.recv_timeout(Duration::from_mins(1)).unwrap() - before - 1;
     }
     // This thread may lose its core between its look at the count and its push.
     waited.sort_unstable();
