@@ -11,6 +11,7 @@ mod catalog;
 pub mod grpc;
 pub mod http;
 mod load;
+mod memory;
 mod null_server;
 pub mod plane;
 mod script_timer;

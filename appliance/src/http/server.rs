@@ -15,6 +15,7 @@ use shm_catalog::{Generation, Segment};
 use tokio::net::TcpStream;
 
 use super::connections::{ConnectionId, Connections, Order};
+use crate::memory::Tide;
 use crate::plane::Plane;
 use crate::plane::auth::Keys;
 use crate::plane::version::Version;
@@ -59,6 +60,7 @@ pub struct Server {
     version: RefCell<Option<Rc<Version>>>,
     version_header: RefCell<HeaderValue>,
     draining: Cell<bool>,
+    tide: Tide,
 }
 
 impl Server {
@@ -87,6 +89,7 @@ impl Server {
             version: RefCell::new(None),
             version_header: RefCell::new(NO_VERSION),
             draining: Cell::new(false),
+            tide: Tide::default(),
         })
     }
 
@@ -100,9 +103,12 @@ impl Server {
         self.connections.give_all(Order::Drain);
     }
 
-    /// Called at each tick: ends what takes too long.
+    /// Called at each tick: ends what takes too long, and gives back what is not needed.
     pub fn sweep(&self) {
         let now = Moment::now();
+        if self.tide.look() {
+            self.runner.tidy();
+        }
         let (under_way, waiting) = self.runner.load();
         self.observer.scripts_under_way(under_way, waiting);
         for (id, pace) in &*self.paces.borrow() {

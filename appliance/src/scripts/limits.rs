@@ -9,8 +9,13 @@ pub const JOBS_MAX: usize = 128;
 /// Compiled scripts that are kept.
 pub const PROGRAMS_MAX: usize = 1000;
 
-/// Source text of the compiled scripts that are kept; a program takes some tens of times its text.
-pub const PROGRAMS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Source text of the compiled scripts that are kept. A program takes up to 45 times its text (measured): 45 MB are what
+/// clients can fill a worker's cache with.
+pub const PROGRAMS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longer scripts are compiled on a VM thread: a kilobyte takes some 80 µs on the loop thread, where everybody waits. One of
+/// a megabyte was measured at 370 ms.
+pub const INLINE_BYTES_MAX: usize = 8 * 1024;
 
 /// Longer scripts are compiled each time: one of them would drive out hundreds that come often.
 pub const PROGRAM_BYTES_MAX: usize = 64 * 1024;
