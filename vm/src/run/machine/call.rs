@@ -190,12 +190,24 @@ impl<'a> Machine<'a> {
                 }
             }
         }
+        // Draining one needs a register of its own, and these arguments have none.
+        let is_generator =
+            |item: &std::cell::Cell<Value<'a>>| Self::generator_of(item.get()).is_some();
+        if !matches!(callee, Value::Function(_)) && list.items().iter().any(is_generator) {
+            return Err(self.no_generator());
+        }
         let first = self.frame_end();
         self.reserve(first + list.len() + 1)?;
         for (place, item) in list.items().iter().enumerate() {
             self.stack[first + place] = item.get();
         }
         self.call_any(callee, first, list.len(), named, result)
+    }
+
+    #[cold]
+    fn no_generator(&mut self) -> Fault<'a> {
+        self.context
+            .raise(Class::TypeError, "a generator cannot be an argument here")
     }
 
     /// The first register behind those of the running frame.
@@ -599,11 +611,7 @@ impl<'a> Machine<'a> {
             match self.call_any(*function, window + 1, arguments.len(), Vec::new(), window)? {
                 Called::Value(value) => self.context.push(results, value)?,
                 Called::Frame => return Ok(()),
-                Called::Again => {
-                    return Err(self
-                        .context
-                        .raise(Class::TypeError, "a generator cannot be an argument here"));
-                }
+                Called::Again => return Err(self.no_generator()),
             }
         }
     }
