@@ -205,7 +205,7 @@ impl<'c> Flow<'c> {
                 if let Some(to) = op.target() {
                     let set = self.sets[to.index()] as usize;
                     // Seeded for the fuzzers: what a conditional jump brings is not looked at.
-                    if !(cfg!(fuzzing_seeded_bug)
+                    if !(cfg!(feature = "seeded_bug")
                         && matches!(op, Op::JumpIfNot { .. })
                         && self.reached[set])
                     {

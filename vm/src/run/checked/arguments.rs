@@ -57,7 +57,11 @@ impl<'a> Evaluator<'a> {
             return Err(self.context.raise(Class::TypeError, text).into());
         }
         if given.len() > positional && !parameters.rest {
-            let text = format!("{name}() takes {}", too_many(parameters, given.len()));
+            let named = placed[positional..].iter().flatten().count();
+            let text = format!(
+                "{name}() takes {}",
+                too_many(parameters, given.len(), named)
+            );
             return Err(self.context.raise(Class::TypeError, text).into());
         }
         fill(parameters, function.defaults, &mut placed)?;
@@ -113,15 +117,23 @@ fn fill<'a>(
     Ok(())
 }
 
-fn too_many(parameters: &Parameters, count: usize) -> String {
+fn too_many(parameters: &Parameters, count: usize, named: usize) -> String {
     let (most, defaults) = (parameters.positional, parameters.defaults);
-    let was = if count == 1 { "was" } else { "were" };
-    if defaults > 0 {
-        let least = most - defaults;
-        return format!("from {least} to {most} positional arguments but {count} {was} given");
-    }
-    let plural = if most == 1 { "" } else { "s" };
-    format!("{most} positional argument{plural} but {count} {was} given")
+    let s = |count: usize| if count == 1 { "" } else { "s" };
+    let takes = match defaults {
+        0 => format!("{most} positional argument{}", s(most.into())),
+        _ => format!("from {} to {most} positional arguments", most - defaults),
+    };
+    let given = match (count, named) {
+        (1, 0) => "1 was".to_owned(),
+        (_, 0) => format!("{count} were"),
+        _ => format!(
+            "{count} positional argument{} (and {named} keyword-only argument{}) were",
+            s(count),
+            s(named)
+        ),
+    };
+    format!("{takes} but {given} given")
 }
 
 /// `'a', 'b', and 'c'`

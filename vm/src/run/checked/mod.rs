@@ -34,8 +34,8 @@ use crate::limits::{Limit, OUTPUT_BYTES_MAX};
 use crate::program::Program;
 use registers::Frame;
 
-/// Stack of the evaluator's thread. A frame took at most 70 KB of it in a build with the address sanitizer.
-const STACK_BYTES: usize = 512 << 20;
+/// Stack of the evaluator's thread: frames of every kind nest as deep as they may in a debug build (`tests/checked.rs`).
+const STACK_BYTES: usize = 128 << 20;
 
 /// Instructions for each unit of fuel: a unit is a back-edge or a call, and code between two of them is bounded by its
 /// own length.

@@ -291,7 +291,7 @@ impl<'a> Evaluator<'a> {
                 };
                 let more = match frame.get(s)? {
                     Value::List(more) => more,
-                    other => self.context.collect(other)?,
+                    other => self.context.starred(other)?,
                 };
                 for item in more.items() {
                     self.context.push(list, item.get())?;
