@@ -2,6 +2,7 @@
 
 pub mod code;
 pub mod escape;
+mod flow;
 pub mod listing;
 pub mod op;
 pub mod operand;

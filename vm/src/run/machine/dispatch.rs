@@ -676,7 +676,7 @@ impl<'a> Machine<'a> {
                     let value = r!(s);
                     let more = match value {
                         Value::List(more) => more,
-                        other => self.context.collect(other)?,
+                        other => self.context.starred(other)?,
                     };
                     self.context.charge_bytes(more.len() * 16)?;
                     for item in more.items() {
@@ -1144,19 +1144,15 @@ impl<'a> Machine<'a> {
     ) -> Result<(), Fault<'a>> {
         let items: &'a List<'a> = match value {
             Value::List(list) => list,
-            Value::Tuple(_)
-            | Value::Str(_)
-            | Value::Dict(_)
-            | Value::Set(_)
-            | Value::Range(_)
-            | Value::Bytes(_)
-            | Value::Iter(_)
-            | Value::Object(_) => self.context.collect(value)?,
-            other => {
-                let kind = other.type_of().name();
-                let text = format_args!("cannot unpack non-iterable {kind} object");
-                return Err(self.context.raise(Class::TypeError, text));
-            }
+            other => match self.context.iterate(other) {
+                Ok(iter) => self.context.collect(Value::Iter(iter))?,
+                Err(Fault::Raised(_)) => {
+                    let kind = other.type_of().name();
+                    let text = format_args!("cannot unpack non-iterable {kind} object");
+                    return Err(self.context.raise(Class::TypeError, text));
+                }
+                Err(fault) => return Err(fault),
+            },
         };
         let found = items.len();
         let needed = count + after.unwrap_or_default();
