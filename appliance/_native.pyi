@@ -197,6 +197,8 @@ class Announcer:
     def __new__(cls, name: str) -> Self: ...
     def announce(self, generation: int, segment_id: int, length: int, code_segment_id: int = 0) -> None:
         """Makes this the current version. Raises: SegmentError (``generation``) unless it is above the current."""
+    def announce_code(self, generation: int, code_segment_id: int) -> bool:
+        """Adds the compiled definitions of the current version. False: ``generation`` is not the current one."""
     def current(self) -> tuple[int, int, int, int] | None:
         """``(generation, segment id, length, code segment id)``, None before the first."""
 
