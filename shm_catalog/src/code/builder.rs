@@ -112,6 +112,17 @@ impl CodeBuilder {
         self.write(&progress, PROGRESS_OFFSET)
     }
 
+    /// Leaves word that none is under way any more.
+    ///
+    /// # Errors
+    /// [`CodeError::System`].
+    pub fn idle(&mut self) -> Result<(), CodeError> {
+        self.grow(PAGE)?;
+        let mut nothing = [0; PROGRESS_BYTES];
+        nothing[..8].copy_from_slice(&self.entries().to_le_bytes());
+        self.write(&nothing, PROGRESS_OFFSET)
+    }
+
     /// Adds an entry.
     ///
     /// # Errors

@@ -156,6 +156,9 @@ fn a_writer_that_died_is_followed_by_one_that_goes_on() {
     );
     let mut second = CodeBuilder::open(&file.name, 0).unwrap();
     assert_eq!(second.entries(), 100);
+    second.idle().unwrap();
+    let progress = CodeSegment::progress(&file.name).unwrap();
+    assert_eq!((progress.done, progress.under_way), (100, None));
     push(&mut second, 100..300);
     finish(second);
     CodeSegment::open(&file.name)
