@@ -92,8 +92,8 @@ async def _see_through(
     loop = asyncio.get_running_loop()
     assert process.stderr is not None
     pidfd = os.pidfd_open(process.pid)
-    exited = loop.create_future()
-    loop.add_reader(pidfd, lambda: exited.done() or exited.set_result(None))
+    exited: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(pidfd, _ended, loop, pidfd, exited)
     channel.setblocking(False)
     os.set_blocking(process.stderr.fileno(), False)
     stderr = bytearray()
@@ -143,6 +143,12 @@ async def _talk(loop: asyncio.AbstractEventLoop, channel: socket.socket, order: 
     (length,) = FRAME.unpack_from(received)
     report = json.loads(received[FRAME.size : FRAME.size + length])
     return report if isinstance(report, dict) else {}
+
+
+def _ended(loop: asyncio.AbstractEventLoop, pidfd: int, exited: asyncio.Future[None]) -> None:
+    loop.remove_reader(pidfd)
+    if not exited.done():
+        exited.set_result(None)
 
 
 def _collect(loop: asyncio.AbstractEventLoop, fd: int, into: bytearray) -> None:

@@ -237,8 +237,8 @@ class VmSettings(Section):
         ge=1,
         le=65_536,
         **_about(
-            "Memory for compiling the catalogue's definitions, in MiB, in a process of its own; a definition that takes "
-            "more is quarantined.",
+            "Memory for compiling the catalogue's definitions, in MiB, in a process of its own; a definition that "
+            "takes more is quarantined.",
             "1 to 65536",
         ),
     )

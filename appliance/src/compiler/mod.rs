@@ -24,6 +24,8 @@ use crate::plane::panics;
 use crate::scripts::limits::STACK_BYTES;
 use crate::worker::adopt;
 
+pub use compilation::quarantined_definition;
+
 /// An order names two segments and the quarantined sources.
 const ORDER_BYTES_MAX: usize = 4 << 20;
 

@@ -97,6 +97,11 @@ impl CodeSegment {
         self.view().find(hash)
     }
 
+    /// Makes every page present, so that no reader takes a page fault.
+    pub fn prefault(&self) {
+        self.map.prefault();
+    }
+
     /// What the file is named after.
     #[must_use]
     pub fn id(&self) -> SegmentId {
