@@ -219,7 +219,7 @@ def test_a_killed_compiler_is_followed_by_another_and_nobody_is_blamed(tmp_path:
         with open_channel(appliance.grpc_address) as channel:
             get_raw(channel, "mine")
         # No code for this version yet: what is new is compiled by the worker, the rest taken from the older code.
-        assert run(appliance, "mine").json()["result"] == {"x": 2}
+        wait_until(lambda: run(appliance, "mine").json()["result"] == {"x": 2}, 20, "the edited definition")
         os.kill(pid, signal.SIGKILL)
         assert compiled(appliance, 2)["quarantined"] == 0
         assert appliance.logged("Compiler Died")[0]["signal"] == "SIGKILL"
@@ -280,8 +280,9 @@ def test_an_end_during_a_compilation_leaves_nothing(tmp_path: Path, signum: sign
 
 def test_a_full_dev_shm_costs_the_code_and_nothing_else(tmp_path: Path) -> None:
     folder = tmp_path / "commands"
-    write(folder, mine=GOOD)
-    script = "mount -t tmpfs -o size=128k tmpfs /dev/shm"
+    write(folder, mine=GOOD, long=LONG)
+    # The records take 250 KB, and so does their code.
+    script = "mount -t tmpfs -o size=420k tmpfs /dev/shm"
     environ = {**HTTP, "AVAP_CATALOG_DIR": str(folder), "AVAP_CATALOG_RESERVE_BYTES": "0"}
     with Appliance(tmp_path / "state", environ, command=in_namespace(script)) as appliance:
         appliance.wait_ready()
@@ -302,6 +303,6 @@ def test_without_http_workers_nothing_is_compiled_until_somebody_asks(tmp_path: 
         assert appliance.status().code.state == "none"
         checked = appliance.run_avap("catalog", "check")
         assert checked.returncode == 1
-        assert "broken: line 1" in checked.stdout
+        assert "broken: line 2, column 1: " in checked.stdout
         assert "30 of 31 definitions compile" in checked.stdout
         assert len(appliance.logged("Code Compiled")) == 1
