@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from appliance._native import SegmentError, code_progress
 from tests.appliance.load import get_raw, open_channel
 from tests.appliance.process import Appliance, serving
 from tests.appliance.test_start_faults import in_namespace
@@ -63,15 +64,29 @@ def compiler_pid(appliance: Appliance) -> int:
     return 0
 
 
-def stop_a_compiler(appliance: Appliance, begin: Callable[[], object]) -> int:
-    """Do what makes a compiler start, and stop it before it is done. Returns its pid."""
+def row_under_way(appliance: Appliance) -> bool:
+    """Whether a compiler is in the middle of a definition."""
+    numbers = [int(name.rpartition("-")[2]) for name in appliance.shared_memory() if name[-1].isdigit()]
+    try:
+        return code_progress(f"avap-{appliance.instance}-{max(numbers)}")[1] is not None
+    except (SegmentError, ValueError):
+        return False
+
+
+def stop_a_compiler(appliance: Appliance, begin: Callable[[], object], *, at_row: bool = False) -> int:
+    """Do what makes a compiler start, and stop it before it is done, in the middle of a definition if `at_row`.
+
+    Returns its pid.
+    """
     begin()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         pid = compiler_pid(appliance)
-        if pid:
+        if pid and (not at_row or row_under_way(appliance)):
             os.kill(pid, signal.SIGSTOP)
-            return pid
+            if not at_row or row_under_way(appliance):
+                return pid
+            os.kill(pid, signal.SIGCONT)
     raise AssertionError("no compiler was seen")
 
 
@@ -212,17 +227,19 @@ def test_a_killed_compiler_is_followed_by_another_and_nobody_is_blamed(tmp_path:
         compiled(appliance)
 
         def edit() -> None:
-            write(folder, mine=GOOD.replace("= 1", "= 2"))
+            write(folder, mine=GOOD.replace("= 1", "= 2"), slow=LONG + "value = 1\n")
             assert appliance.reload().outcome == "announced"
 
-        pid = stop_a_compiler(appliance, edit)
+        pid = stop_a_compiler(appliance, edit, at_row=True)
         with open_channel(appliance.grpc_address) as channel:
             get_raw(channel, "mine")
         # No code for this version yet: what is new is compiled by the worker, the rest taken from the older code.
         wait_until(lambda: run(appliance, "mine").json()["result"] == {"x": 2}, 20, "the edited definition")
         os.kill(pid, signal.SIGKILL)
         assert compiled(appliance, 2)["quarantined"] == 0
-        assert appliance.logged("Compiler Died")[0]["signal"] == "SIGKILL"
+        (death,) = appliance.logged("Compiler Died")
+        assert death["signal"] == "SIGKILL"
+        assert death["command"] in ("mine", "slow")
         assert not appliance.logged("Definition Quarantined")
         assert run(appliance, "mine").json()["result"] == {"x": 2}
 
