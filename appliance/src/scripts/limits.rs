@@ -26,6 +26,10 @@ pub const DEFINITIONS_MAX: usize = 4096;
 /// Source text of the compiled definitions that are kept.
 pub const DEFINITIONS_BYTES_MAX: usize = 32 * 1024 * 1024;
 
+/// Definitions are loaded from the code segment on the loop thread up to this many bytes of source and of code: some
+/// 50 µs in the worst case. Larger ones are loaded on a VM thread.
+pub const LOADED_INLINE_BYTES_MAX: usize = 16 * 1024;
+
 /// From an execution's deadline until the loop thread answers without waiting for the VM thread that has it: what a
 /// slice and one long native operation may take.
 pub const OVERDUE: Duration = Duration::from_millis(20);

@@ -144,6 +144,11 @@ impl Runner {
         self.timeout
     }
 
+    /// Where its scripts have their definitions from.
+    pub fn definitions(&self) -> &Definitions {
+        &self.shared.definitions
+    }
+
     /// Executions that did not end in their first slice and are under way, and how many of them wait.
     pub fn load(&self) -> (usize, usize) {
         (self.shared.admission.jobs(), self.shared.queue.len())

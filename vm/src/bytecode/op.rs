@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use super::binary::{BinaryError, Coded, Input};
 use super::operand::{
     Base, Binary, Child, Compare, Const, Conversion, Count, Dst, Few, Free, Operand, Site, Slot,
     Small, Src, Statement, Target, Unary,
@@ -33,6 +34,24 @@ macro_rules! ops {
                 words.next().is_none().then_some(op)
             }
 
+            /// Write the instruction's binary form: its number in the table, then its operands.
+            pub(super) fn encode(self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$name { $($field),* } => {
+                        out.push(numbers::$name);
+                        $(Coded::encode($field, out);)*
+                    })+
+                }
+            }
+
+            /// Read what `encode` wrote.
+            pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, BinaryError> {
+                Ok(match input.byte()? {
+                    $(numbers::$name => Self::$name { $($field: <$kind as Coded>::decode(input)?),* },)+
+                    _ => return Err(BinaryError("no such instruction")),
+                })
+            }
+
             /// Show each operand to a visitor.
             pub fn visit(&self, visitor: &mut impl Visitor) {
                 match self {
@@ -40,6 +59,18 @@ macro_rules! ops {
                 }
             }
         }
+
+        /// The numbers of the instructions in the table's order.
+        #[allow(non_upper_case_globals)]
+        mod numbers {
+            #[repr(u8)]
+            enum Number { $($name),+ }
+
+            $(pub const $name: u8 = Number::$name as u8;)+
+        }
+
+        /// The table as text: what the binary form of instructions depends on.
+        pub(super) const TABLE: &str = concat!($(stringify!($name), $(" ", stringify!($kind),)* ";",)+);
 
         impl fmt::Display for Op {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
