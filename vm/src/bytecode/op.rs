@@ -234,8 +234,8 @@ ops! {
 
     /// `d = constant in o`, of specialised code like those that follow
     HasConst "has_const" { d: Dst, o: Src, k: Const },
-    /// Go on at the target if `s` is an int of 64 bits.
-    JumpIfInt "jump_if_int" { s: Src, to: Target },
+    /// Go on at the target unless `s` is an int of 64 bits.
+    JumpUnlessInt "jump_unless_int" { s: Src, to: Target },
     /// `d = str(s)` of an int of 64 bits
     TextOfInt "text_of_int" { d: Dst, s: Src },
     /// `d = float(s)` of an int of 64 bits
@@ -329,7 +329,7 @@ impl Op {
             | Self::Loop { to }
             | Self::JumpIf { to, .. }
             | Self::JumpIfNot { to, .. }
-            | Self::JumpIfInt { to, .. }
+            | Self::JumpUnlessInt { to, .. }
             | Self::ForNext { to, .. } => Some(to),
             _ => None,
         }
@@ -342,7 +342,7 @@ impl Op {
             | Self::Loop { to }
             | Self::JumpIf { to, .. }
             | Self::JumpIfNot { to, .. }
-            | Self::JumpIfInt { to, .. }
+            | Self::JumpUnlessInt { to, .. }
             | Self::ForNext { to, .. } => *to = target,
             _ => {}
         }
