@@ -9,6 +9,7 @@ use vm::bytecode::binary;
 use vm::definition::DefinitionError;
 use vm::program::Definition;
 use vm::script::span::Position;
+use vm::specialise::Shapes;
 
 use crate::plane::panics;
 
@@ -197,5 +198,6 @@ pub fn quarantined_definition(command: &Command<'_>, reason: &str) -> Definition
             message: format!("quarantined: {reason}"),
         }),
         task_stays: false,
+        shapes: Shapes::default(),
     }
 }

@@ -29,6 +29,7 @@ use crate::program::Definition;
 use crate::run::fault::Class;
 use crate::run::hash::hash_text;
 use crate::script::span::Position;
+use crate::specialise::Shapes;
 
 /// Raised by a change of this form that the table of instructions does not show.
 const FORM: u64 = 1;
@@ -225,6 +226,7 @@ impl Definition {
             items,
             code,
             task_stays,
+            shapes: _,
         } = self;
         let mut out = VERSION.to_le_bytes().to_vec();
         put_text(&mut out, name);
@@ -283,6 +285,7 @@ impl Definition {
             items,
             code,
             task_stays,
+            shapes: Shapes::default(),
         })
     }
 }
@@ -557,6 +560,7 @@ fn put_site(out: &mut Vec<u8>, site: &CallSite) {
         context,
         branches,
         sequence,
+        literals,
         number,
     } = site;
     put_text(out, name);
@@ -584,6 +588,7 @@ fn put_site(out: &mut Vec<u8>, site: &CallSite) {
     for part in parts {
         put_list(out, part, |out, number| put_number(out, u64::from(*number)));
     }
+    put_list(out, literals, |out, literal| literal.encode(out));
     put_number(out, u64::from(*number));
 }
 
@@ -616,6 +621,7 @@ fn site(input: &mut Input<'_>) -> Result<CallSite, BinaryError> {
         context,
         branches,
         sequence: numbers(input)?,
+        literals: input.list(Const::decode)?,
         number: input.small()?,
     })
 }
