@@ -158,12 +158,14 @@ proptest! {
         text in "\\PC{0,20}",
         depth in 0..12_usize,
     ) {
-        let mut source = String::new();
-        for level in 0..depth {
-            source += &format!("{}def {}_{level}(a=0, *b, c=1):\n", " ".repeat(level), names[level % names.len()]);
-        }
+        let heads = (0..depth).map(|level| {
+            let name = &names[level % names.len()];
+            format!("{}def {name}_{level}(a=0, *b, c=1):\n", " ".repeat(level))
+        });
         let indent = " ".repeat(depth);
-        source += &format!("{indent}{} = [{int}, {float:?}, {text:?}, {{'k': -{int}}}]\n{indent}return_ = lambda x: x + {int}\n", names[0]);
+        let values = format!("[{int}, {float:?}, {text:?}, {{'k': -{int}}}]");
+        let body = format!("{indent}{} = {values}\n{indent}inner = lambda x: x + {int}\n", names[0]);
+        let source = heads.collect::<String>() + &body;
         let definition = Definition::new("generated", &source, "[]");
         assert_comes_back(&definition);
     }
