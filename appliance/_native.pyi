@@ -264,6 +264,28 @@ class Room(TypedDict):
 def room_available(path_of_shm: str = "/dev/shm") -> Room:
     """How much memory could be taken now. Raises: SegmentError."""
 
+@final
+class ScriptTimer:
+    """Runs scripts over the segment ``/dev/shm/<name>`` on the calling thread, as an HTTP worker would: for benchmarks.
+
+    Its caches are empty at first. Times are CPU time of the thread in nanoseconds. A body is that of a POST to
+    ``/api/v1/execute``; at most 1,000,000 turns. The GIL is kept.
+    Raises: GoneError, SegmentError; its methods ValueError for a body that is wrong, a script that fails, and one
+    that uses another amount of fuel than in its first turn.
+    """
+
+    def __new__(cls, segment_name: str, memory_bytes: int = 16777216) -> Self: ...
+    def run(self, body: builtins.bytes) -> tuple[int, str, int]:
+        """Status, body and fuel of one answer. A script that fails is answered too."""
+    def each_ns(self, body: builtins.bytes, runs: int) -> list[int]:
+        """Time of each of some turns, from the program's look-up to the answer; the first ones compile."""
+    def turns_ns(self, body: builtins.bytes, turns: int) -> int:
+        """Time of all turns, from the program's look-up in the cache to the answer, after one that is not measured."""
+    def turns_with_body_ns(self, body: builtins.bytes, turns: int) -> int:
+        """The same with the reading of the body."""
+    def compile_ns(self, scripts: list[str]) -> int:
+        """Time to find that each script is not compiled, to compile it, and to keep it."""
+
 def run_load(plan: str) -> str:
     """Make load as the JSON `plan` says (bench/src/plan.rs) and return the report as JSON (bench/src/report.rs).
 

@@ -14,8 +14,11 @@ mod load;
 mod memory;
 mod null_server;
 pub mod plane;
+mod script_timer;
 pub mod scripts;
 pub mod worker;
+
+const _: () = assert!(vm::limits::METERED, "the product counts what scripts use");
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -27,5 +30,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     worker::register(module)?;
     load::register(module)?;
     null_server::register(module)?;
+    script_timer::register(module)?;
     Ok(())
 }

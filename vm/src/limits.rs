@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// Whether this build counts what executions use. Only measurements of what counting costs are built without it.
+pub const METERED: bool = cfg!(not(feature = "unmetered"));
+
 /// Statements, calls and jumps an execution may run, in units of about one bytecode back-edge or call, or 64 bytes of
 /// native work. 800 ms of the slowest mix measured stays below it, so the wall clock is what ends honest scripts.
 pub const FUEL_MAX: u64 = 200_000_000;
@@ -55,6 +58,19 @@ pub const INT_BITS_MAX: u64 = 1 << 20;
 
 /// Levels of lists, dicts and tuples inside each other that JSON and literal texts may have.
 pub const VALUE_NESTING_MAX: usize = 200;
+
+/// Runs of a call site before its definition is specialised. That takes about as long as 200 runs of `if`, of which
+/// it saves more than half from then on.
+pub const SPECIALISE_AFTER: u32 = 100;
+
+/// Specialised codes of one definition that are kept for new call sites; a code is about 5 KB.
+pub const SHAPES_MAX: usize = 256;
+
+/// Bytes of a literal that specialised code depends on; longer ones are arguments like any other.
+pub const SHAPE_LITERAL_BYTES_MAX: usize = 64;
+
+/// Call sites for which one execution may specialise definitions, so that a slice stays short.
+pub const SPECIALISED_SITES_MAX: u32 = 64;
 
 /// A limit that an execution reached. Scripts cannot catch it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

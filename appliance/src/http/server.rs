@@ -26,7 +26,7 @@ use super::connection;
 use super::head;
 use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 use super::observer::Observer;
-use super::pace::{Pace, Verdict};
+use super::pace::{Moment, Pace, Verdict};
 use super::problem::{Problem, no_catalogue};
 use super::reply::{Reply, RequestIds};
 
@@ -104,10 +104,11 @@ impl Server {
     }
 
     /// Called at each tick: ends what takes too long, and gives back what is not needed.
-    pub fn sweep(&self, now: Instant) {
+    pub fn sweep(&self) {
         if self.tide.look() {
             self.runner.tidy();
         }
+        let now = Moment::now();
         let (under_way, waiting) = self.runner.load();
         self.observer.scripts_under_way(under_way, waiting);
         for (id, pace) in &*self.paces.borrow() {

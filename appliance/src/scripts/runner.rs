@@ -76,7 +76,7 @@ pub enum Aside<T> {
 }
 
 /// What begins with an order.
-pub(super) enum Begun {
+pub(crate) enum Begun {
     /// It is done already.
     Answered(Answer),
     /// It used its first slice.
@@ -86,7 +86,7 @@ pub(super) enum Begun {
 }
 
 /// What the loop thread and the VM threads share.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) queue: Queue<Job>,
     pub(super) admission: Admission,
     /// Slices that VM threads have begun.
@@ -130,16 +130,7 @@ impl Runner {
     /// # Errors
     /// When no thread can be started.
     pub fn start(options: &Options) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            queue: Queue::new(),
-            admission: Admission::new(options.threads),
-            #[cfg(test)]
-            slices: std::sync::atomic::AtomicU64::new(0),
-            definitions: Definitions::default(),
-            programs: Programs::new(),
-            memory_bytes: options.memory_bytes,
-            seeds: RandomState::new(),
-        });
+        let shared = Arc::new(Shared::new(options.threads, options.memory_bytes));
         pool::start(&shared, options.threads, &options.cores)?;
         Ok(Self {
             shared,
@@ -250,8 +241,21 @@ impl Drop for Abandon {
 }
 
 impl Shared {
+    pub(crate) fn new(threads: usize, memory_bytes: usize) -> Self {
+        Self {
+            queue: Queue::new(),
+            admission: Admission::new(threads),
+            #[cfg(test)]
+            slices: std::sync::atomic::AtomicU64::new(0),
+            definitions: Definitions::default(),
+            programs: Programs::new(),
+            memory_bytes,
+            seeds: RandomState::new(),
+        }
+    }
+
     /// Compiles, if need be, and runs the first slice.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &self,
         order: &Order,
         segment: &Segment,
@@ -284,7 +288,7 @@ impl Shared {
     }
 
     /// The program of a script, kept or compiled now; else what the order begins with instead.
-    fn program(
+    pub(crate) fn program(
         &self,
         script: &str,
         segment: &Segment,

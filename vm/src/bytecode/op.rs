@@ -201,6 +201,19 @@ ops! {
     /// `d = from s import name`
     ImportFrom "import_from" { d: Dst, s: Src, k: Const },
 
+    /// `d = constant in o`, of specialised code like those that follow
+    HasConst "has_const" { d: Dst, o: Src, k: Const },
+    /// Go on at the target if `s` is an int of 64 bits.
+    JumpIfInt "jump_if_int" { s: Src, to: Target },
+    /// `d = str(s)` of an int of 64 bits
+    TextOfInt "text_of_int" { d: Dst, s: Src },
+    /// `d = float(s)` of an int of 64 bits
+    FloatOfInt "float_of_int" { d: Dst, s: Src },
+    /// What the call of a function that stands here costs: a unit, and `few` frames that must fit on top.
+    Enter "enter" { few: Few },
+    /// Run the statement `s` of the script.
+    Step "step" { d: Dst, s: Src },
+
     /// `d = name`: in the dict in register 0, then that in 1, then the built-ins if register 2 is true
     LoadDynamic "load_dynamic" { d: Dst, k: Const },
     /// `d = script variable`: the current frame, then the shared map; else `NameError`
@@ -285,6 +298,7 @@ impl Op {
             | Self::Loop { to }
             | Self::JumpIf { to, .. }
             | Self::JumpIfNot { to, .. }
+            | Self::JumpIfInt { to, .. }
             | Self::ForNext { to, .. } => Some(to),
             _ => None,
         }
@@ -297,6 +311,7 @@ impl Op {
             | Self::Loop { to }
             | Self::JumpIf { to, .. }
             | Self::JumpIfNot { to, .. }
+            | Self::JumpIfInt { to, .. }
             | Self::ForNext { to, .. } => *to = target,
             _ => {}
         }

@@ -152,6 +152,11 @@ impl<'a> Loaded<'a> {
         }
     }
 
+    /// Use an equal text in a constant's place.
+    pub fn adopt(&self, constant: Const, text: Value<'a>) {
+        self.constants[constant.index()].set(text);
+    }
+
     /// A constant that is a text.
     #[inline]
     pub fn text(

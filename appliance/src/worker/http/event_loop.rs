@@ -170,8 +170,8 @@ impl Door for Sockets {
         self.listeners.connections_max()
     }
 
-    fn sweep(&mut self, now: Instant) {
-        self.server.sweep(now);
+    fn sweep(&mut self, _: Instant) {
+        self.server.sweep();
     }
 
     /// Their tasks, and with them their sockets, go with the runtime.
