@@ -105,10 +105,10 @@ impl Server {
 
     /// Called at each tick: ends what takes too long, and gives back what is not needed.
     pub fn sweep(&self) {
-        let now = Moment::now();
         if self.tide.look() {
             self.runner.tidy();
         }
+        let now = Moment::now();
         let (under_way, waiting) = self.runner.load();
         self.observer.scripts_under_way(under_way, waiting);
         self.observer
