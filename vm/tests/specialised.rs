@@ -10,7 +10,7 @@ use embedded::{Embedded, Manner, Query, answer_in, command_file, root};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vm::bytecode::operand::Compare;
-use vm::bytecode::{Constant, Op, listing, verify};
+use vm::bytecode::{Constant, Op, listing};
 use vm::program::{Catalog, Definition};
 use vm::specialise::{Shape, specialise};
 
@@ -111,7 +111,7 @@ fn the_commands_of_control_and_variables_have_specialised_code() {
         let shape = shape(&arguments, has_branches);
         let made = specialise(&embedded.commands[name], &shape);
         let made = made.unwrap_or_else(|| panic!("{name} {shape:?}"));
-        verify::verify(&made.code, 0, 0, 0).expect("verified code");
+        made.verify().expect("verified code");
         let (ops, handlers) = listing::parse_ops(&listing::print(&made.code)).expect("a listing");
         assert_eq!((ops, handlers), (made.code.ops, made.code.handlers));
     }

@@ -27,9 +27,10 @@ const WORD: usize = u64::BITS as usize;
 /// An instruction and what is wrong with it.
 pub(super) type Problem = (usize, &'static str);
 
-/// Check one function whose operands are known to be in range. Functions inside are checked on their own.
-pub(super) fn check(code: &Code) -> Result<(), Problem> {
-    let mut flow = Flow::new(code)?;
+/// Check one function whose operands are known to be in range, and whose caller fills the registers `given`. Functions
+/// inside are checked on their own.
+pub(super) fn check(code: &Code, given: &[u16]) -> Result<(), Problem> {
+    let mut flow = Flow::new(code, given)?;
     for _ in 0..PASSES_MAX {
         if !flow.pass()? {
             return Ok(());
@@ -40,6 +41,7 @@ pub(super) fn check(code: &Code) -> Result<(), Problem> {
 
 struct Flow<'c> {
     code: &'c Code,
+    given: &'c [u16],
     /// Words of a set.
     width: usize,
     /// For each instruction the number of its set, if ways meet there.
@@ -56,7 +58,7 @@ struct Flow<'c> {
 const NONE: u32 = u32::MAX;
 
 impl<'c> Flow<'c> {
-    fn new(code: &'c Code) -> Result<Self, Problem> {
+    fn new(code: &'c Code, given: &'c [u16]) -> Result<Self, Problem> {
         let width = usize::from(code.registers).div_ceil(WORD).max(1);
         let mut sets = vec![NONE; code.ops.len()];
         let mut count = 0;
@@ -97,6 +99,7 @@ impl<'c> Flow<'c> {
         }
         Ok(Self {
             code,
+            given,
             width,
             sets,
             known: vec![u64::MAX; count * width],
@@ -112,6 +115,9 @@ impl<'c> Flow<'c> {
         let code = self.code;
         let mut written = vec![0; self.width];
         start(code, &mut written);
+        for register in self.given {
+            put(&mut written, usize::from(*register));
+        }
         let mut runs = true;
         for (place, op) in code.ops.iter().enumerate() {
             if self.sets[place] != NONE {

@@ -197,7 +197,9 @@ impl<'d> Walk<'d> {
     fn finish(self) -> Option<Specialised> {
         let count = self.arguments_read.len();
         let name = self.codes[0].name();
-        let code = self.residue.finish(name, self.registers as u16)?;
+        let mut code = self.residue.finish(name, self.registers as u16)?;
+        // A command has no value: all its ways return the first register, argument or not.
+        code.unset_end = code.registers.min(1);
         let arguments = self.arguments_read.iter().enumerate();
         let inputs = self.inputs_read.iter().zip(Input::ALL).enumerate();
         Some(Specialised {
