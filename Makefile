@@ -85,11 +85,11 @@ miri: ## The engine's core and its header decoder under Miri (nightly; a few min
 FUZZ_S ?= 60
 
 .PHONY: fuzz
-fuzz: ## Fuzz the engine's core and header decoder, and the VM's scripts, definitions and bytecode (FUZZ_S seconds each)
+fuzz: ## Fuzz the engine's core and header decoder, and the VM's scripts, definitions, bytecode and its binary form (FUZZ_S seconds each)
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is needed: cargo install cargo-fuzz --locked" >&2; exit 1; }
 	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run hpack -- -max_total_time=$(FUZZ_S)
 	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run connection -- -max_total_time=$(FUZZ_S)
-	cd vm && for target in scripts definitions bytecode; do \
+	cd vm && for target in scripts definitions bytecode binary; do \
 		RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run $$target -- -max_total_time=$(FUZZ_S) || exit 1; \
 	done
 

@@ -197,6 +197,8 @@ class Announcer:
     def __new__(cls, name: str) -> Self: ...
     def announce(self, generation: int, segment_id: int, length: int, code_segment_id: int = 0) -> None:
         """Makes this the current version. Raises: SegmentError (``generation``) unless it is above the current."""
+    def announce_code(self, generation: int, code_segment_id: int) -> bool:
+        """Adds the compiled definitions of the current version. False: ``generation`` is not the current one."""
     def current(self) -> tuple[int, int, int, int] | None:
         """``(generation, segment id, length, code segment id)``, None before the first."""
 
@@ -312,4 +314,30 @@ def run_worker(control_fd: int, name_process: Callable[[str, int], object]) -> i
 
     ``name_process`` is called once with the worker's role and slot. Returns the exit code of the process: 0, 71
     when the system refused something, 78 for orders that cannot be followed.
+    """
+
+def run_compiler(control_fd: int) -> int:
+    """Compiles the definitions of one version as the order says that comes through ``control_fd``, and reports there.
+
+    Frames are u32 little-endian length and JSON. Returns the exit code at once when the other end is closed: the
+    process must end then, whatever its threads do.
+    """
+
+def code_verify(name: str) -> tuple[int, int, int, int]:
+    """Checks the code segment ``/dev/shm/<name>``: digest, index, every entry's checksum, its form.
+
+    Returns how many definitions it has, do not compile, are in quarantine, and its bytes. Raises: GoneError,
+    SegmentError (``damaged``, ``system``).
+    """
+
+def code_progress(name: str) -> tuple[int, tuple[str, str] | None]:
+    """How far the writer of a code segment came: definitions done, source hash (hex) and name of the one under way.
+
+    Raises: SegmentError (``system``).
+    """
+
+def code_failures(name: str, limit: int) -> list[tuple[str, str, bool, int, int, str]]:
+    """At most ``limit`` definitions that cannot run: name, source hash, in quarantine, line, column, message.
+
+    Raises: GoneError, SegmentError.
     """

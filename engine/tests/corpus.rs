@@ -19,7 +19,9 @@ fn replay(target: &str, run: fn(&[u8])) {
         inputs.sort_by_key(Vec::len);
         inputs.truncate(20);
     }
-    inputs.iter().for_each(|input| run(input));
+    for input in &inputs {
+        run(input);
+    }
 }
 
 #[test]

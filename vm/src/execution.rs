@@ -486,42 +486,9 @@ fn machine<'a>(
 ) -> Result<Machine<'a>, Failure> {
     let mut context = context;
     let mut prepare = || -> Result<Machine<'a>, Fault<'a>> {
-        let arena = context.arena();
-        let variables: &'a Dict<'a> = variables(&mut context, inputs)?;
-        let query = parameters(&mut context, inputs.query)?;
-        let form = parameters(&mut context, inputs.form)?;
-        let body = arena.alloc(Bytes(arena.alloc_slice(inputs.body)?))?;
-        let text = |text: &'static str| arena.alloc(Text::new(text));
-        let object = |object: Object<'a>| arena.alloc(object).map(Value::Object);
-        let empty: &'a Dict<'a> = context.dict()?;
-        let fixed = Fixed {
-            properties: text("properties")?,
-            context: text("context")?,
-            branches: text("branches")?,
-            sequence: text("sequence")?,
-            yes: text("true")?,
-            no: text("false")?,
-            last_error: text("__last_error__")?,
-            executor: object(Object::Executor)?,
-            connector: object(Object::Connector)?,
-            handler: object(Object::Handler)?,
-            request: object(Object::Request)?,
-            logger: object(Object::Logger)?,
-        };
-        let host = arena.alloc(Host {
-            variables,
-            results: context.dict()?,
-            try_level: std::cell::Cell::new(0),
-            local_vars: std::cell::Cell::new(empty),
-            function_local_vars: empty,
-            asynced_functions: context.dict()?,
-            query,
-            body,
-            form,
-            fixed,
-        })?;
+        let host = host(&mut context, inputs)?;
         let budget = Budget::new(inputs.fuel.min(FUEL_MAX));
-        let context = Context::new(arena, budget, inputs.now_us, inputs.seed);
+        let context = Context::new(context.arena(), budget, inputs.now_us, inputs.seed);
         Machine::new(
             context,
             &memory.program,
@@ -538,6 +505,47 @@ fn machine<'a>(
         Fault::Limit(limit) => Failure::of_limit(limit),
         Fault::Internal(what) => Failure::request("internal", what),
     })
+}
+
+/// The executor's side of an execution at its start.
+pub(crate) fn host<'a>(
+    context: &mut Context<'a>,
+    inputs: &Inputs<'_>,
+) -> Result<&'a Host<'a>, Fault<'a>> {
+    let arena = context.arena();
+    let variables: &'a Dict<'a> = variables(context, inputs)?;
+    let query = parameters(context, inputs.query)?;
+    let form = parameters(context, inputs.form)?;
+    let body = arena.alloc(Bytes(arena.alloc_slice(inputs.body)?))?;
+    let text = |text: &'static str| arena.alloc(Text::new(text));
+    let object = |object: Object<'a>| arena.alloc(object).map(Value::Object);
+    let empty: &'a Dict<'a> = context.dict()?;
+    let fixed = Fixed {
+        properties: text("properties")?,
+        context: text("context")?,
+        branches: text("branches")?,
+        sequence: text("sequence")?,
+        yes: text("true")?,
+        no: text("false")?,
+        last_error: text("__last_error__")?,
+        executor: object(Object::Executor)?,
+        connector: object(Object::Connector)?,
+        handler: object(Object::Handler)?,
+        request: object(Object::Request)?,
+        logger: object(Object::Logger)?,
+    };
+    Ok(arena.alloc(Host {
+        variables,
+        results: context.dict()?,
+        try_level: std::cell::Cell::new(0),
+        local_vars: std::cell::Cell::new(empty),
+        function_local_vars: empty,
+        asynced_functions: context.dict()?,
+        query,
+        body,
+        form,
+        fixed,
+    })?)
 }
 
 fn variables<'a>(
@@ -580,11 +588,21 @@ fn parameters<'a>(
 }
 
 /// The text of an exception as scripts see it.
-fn text_of<'a>(context: &mut Context<'a>, exception: &'a Exception<'a>) -> String {
+pub(crate) fn text_of<'a>(context: &mut Context<'a>, exception: &'a Exception<'a>) -> String {
     let mut out = TextBuilder::with_limit(OUTPUT_BYTES_MAX);
     match print::write_str(context, &mut out, Value::Exception(exception)) {
         Ok(()) => out.into_string(),
         Err(_) => exception.class().name().to_owned(),
+    }
+}
+
+/// The stable code of an exception that ends a script.
+pub(crate) const fn error_code(class: Class) -> &'static str {
+    match class {
+        Class::CommandNotFound => "command_not_found",
+        Class::CommandUnavailable => "command_unavailable",
+        Class::RecursionError => "recursion",
+        _ => "script_error",
     }
 }
 
@@ -595,12 +613,7 @@ fn failure_of<'a>(
 ) -> Failure {
     let site = machine.error_site();
     *machine.context().budget() = granted(FUEL_MAX);
-    let code = match exception.class() {
-        Class::CommandNotFound => "command_not_found",
-        Class::CommandUnavailable => "command_unavailable",
-        Class::RecursionError => "recursion",
-        _ => "script_error",
-    };
+    let code = error_code(exception.class());
     Failure {
         status: 400,
         code,

@@ -44,6 +44,9 @@ pub const DEFINITION_BYTES_MAX: usize = 256 << 10;
 /// recurse on them: at 160 the deepest measured stack of a debug build stays below 1 MB.
 pub const DEFINITION_NESTING_MAX: usize = 160;
 
+/// Different texts that one execution may give to `eval`: their code lives as long as it.
+pub const EVALUATIONS_MAX: usize = 256;
+
 /// Registers of one function: they are addressed by 16 bits, of which the top is kept free.
 pub const FUNCTION_REGISTERS_MAX: usize = 32_000;
 

@@ -187,6 +187,16 @@ fn work_that_grows_faster_than_its_text_is_paid_for() {
 }
 
 #[test]
+fn a_generator_among_spread_arguments_of_a_built_in_is_refused() {
+    for code in [
+        "x = len(*[(y for y in [1])])",
+        "x = max(*[(y for y in [1, 2])], 3)",
+    ] {
+        check(code, "a generator cannot be an argument here");
+    }
+}
+
+#[test]
 fn a_random_text_matches_its_pattern() {
     for pattern in [
         "[a-z]{5}\\d{3}",

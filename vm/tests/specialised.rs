@@ -10,7 +10,7 @@ use embedded::{Embedded, Manner, Query, answer_in, command_file, root};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vm::bytecode::operand::Compare;
-use vm::bytecode::{Constant, Op, listing, verify};
+use vm::bytecode::{Constant, Op, listing};
 use vm::program::{Catalog, Definition};
 use vm::specialise::{Shape, specialise};
 
@@ -111,7 +111,7 @@ fn the_commands_of_control_and_variables_have_specialised_code() {
         let shape = shape(&arguments, has_branches);
         let made = specialise(&embedded.commands[name], &shape);
         let made = made.unwrap_or_else(|| panic!("{name} {shape:?}"));
-        verify::verify(&made.code, 0, 0, 0).expect("verified code");
+        made.verify().expect("verified code");
         let (ops, handlers) = listing::parse_ops(&listing::print(&made.code)).expect("a listing");
         assert_eq!((ops, handlers), (made.code.ops, made.code.handlers));
     }
@@ -223,6 +223,10 @@ fn odd_definitions_answer_the_same() {
         "v = self.conector.variables\na = str(v['n'])\nv['n'] = 99\nv['r'] = a + str(int(a) + 1)\n",
         "def f(x):\n    t = str(x).strip('5')\n    return t\nself.conector.variables['r'] = [f(5), f(155), f('a5')]\n",
         "def f(x):\n    t = str(x)\n    return ('.' in t, '1' in t, '-' in t, t == '12', t != '12', t < '2', t[0], len(t), float(t), int(t))\nself.conector.variables['r'] = [f(12), f(-12), f(True), f(0)]\n",
+        "v = self.conector.variables\ndef f(x):\n    t = str(x)\n    return ['.' in t, '1' in t, '-' in t, '' in t, '.5' not in t, t == '5', t != '5', t < '6', '5' == t, t[0], len(t), t * 2]\nv['r'] = [f(v['n']), f(v['less']), f(v['flag']), f(v['a']), f(v['large'])]\n",
+        "v = self.conector.variables\ndef f(x):\n    t = str(x)\n    return [t.strip(), t.strip('5'), t.strip('-'), t.lstrip('.-'), t.rstrip(\"'\"), t.strip(''), t.upper(), t.isdigit(), t.strip(None)]\nv['r'] = [f(v['n']), f(v['less']), f(v['flag']), f(v['a']), f(v['large'])]\n",
+        "v = self.conector.variables\ndef f(x):\n    t = str(x)\n    i = int(t)\n    return [i, i + 1, str(i), float(t), float(i), int(i), isinstance(i, int), isinstance(t, str), isinstance(i, bool), bool(i), not i, -i, i is x, {t: i}, [t, i], f'{t}{i}', i == x, str(i) == str(x), str(i) == t]\nv['r'] = [f(v['n']), f(v['less']), f(v['flag'] * 3), f(v['large'])]\n",
+        "v = self.conector.variables\ndef f(x, y):\n    return [str(x) == str(y), str(x) != str(y), str(x) < str(y), str(x) in str(y)]\nv['r'] = [f(v['n'], v['less']), f(v['n'], v['o']), f(v['n'], v['n']), f(v['flag'], v['n'])]\n",
         // Names of the module that functions read and set.
         "x = 1\ndef f():\n    global x\n    x = x + 1\n    return x\nself.conector.variables['r'] = [f(), f(), x]\n",
         "def f():\n    return later\nlater = 5\nself.conector.variables['r'] = f()\n",
@@ -289,7 +293,10 @@ fn odd_definitions_answer_the_same() {
             );
             same_answers(
                 &commands,
-                &request(&script, &json!({"n": 5, "a": "x", "o": "7"})),
+                &request(
+                    &script,
+                    &json!({"n": 5, "a": "x", "o": "7", "less": -15, "flag": true, "large": 9_007_199_254_740_993_i64}),
+                ),
                 &Vec::new(),
             );
         }
@@ -342,18 +349,40 @@ fn values_of_all_kinds_answer_the_same() {
 #[test]
 fn recursion_ends_at_the_same_depth() {
     let embedded = Embedded::load();
-    let script = "function down(n) {\ndepth = n\nif(n, 0, >=)\nk = down(n + 1)\nend()\nreturn 0\n}\ntry()\nx = down(1)\nexception(e)\naddResult(e)\nend()\naddResult(depth)";
-    same_answers(
-        &embedded,
-        &request(script, &json!({"depth": 0})),
-        &Vec::new(),
+    // Each level is three frames, and `if` calls a function: it must not matter which of them is the one too many.
+    for start in ["down(1)", "one(1)", "two(1)"] {
+        let script = format!(
+            "function down(n) {{\ndepth = n\nif(depth, 0, >=)\nk = down(n + 1)\nend()\nreturn 0\n}}\n\
+             function one(n) {{\nk = down(n)\nreturn 0\n}}\nfunction two(n) {{\nk = one(n)\nreturn 0\n}}\n\
+             try()\nx = {start}\nexception(e)\nend()\naddResult(depth)\naddResult(__last_error__)"
+        );
+        let body = request(&script, &json!({"depth": 0, "n": 1}));
+        let (_, answer) = run(&embedded, &body, &Vec::new(), manner(0, 4000, false));
+        assert_eq!(
+            answer["result"]["__last_error__"], "maximum recursion depth exceeded",
+            "{answer}"
+        );
+        same_answers(&embedded, &body, &Vec::new());
+    }
+}
+
+#[test]
+fn a_function_that_is_walked_in_place_is_as_deep_as_one_that_is_called() {
+    let mut commands = Embedded::load().commands;
+    let source = "def f(x):\n    return x\nv = self.conector.variables\nv['called'] = v['depth']\nv['returned'] = f(v['depth'])\n";
+    let probe = Definition::new("probe", source, "[]");
+    commands.insert("probe".into(), Arc::new(probe));
+    let commands = Commands(commands);
+    let script = "function down(n) {\naddVar(depth, n)\ndepth = n\nprobe()\nk = down(n + 1)\nreturn 0\n}\ntry()\nx = down(1)\nexception(e)\nend()\naddResult(called)\naddResult(returned)";
+    let body = request(script, &json!({"depth": 0, "n": 1}));
+    let (_, answer) = run(&commands, &body, &Vec::new(), manner(u32::MAX, 4000, false));
+    let (called, returned) = (&answer["result"]["called"], &answer["result"]["returned"]);
+    assert_eq!(
+        called.as_i64(),
+        returned.as_i64().map(|depth| depth + 1),
+        "{answer}"
     );
-    let script = "function down(n) {\ndepth = n\nif(depth, 0, >=)\nk = down(n + 1)\nend()\nreturn 0\n}\ntry()\nx = down(1)\nexception(e)\nend()\naddResult(depth)\naddResult(__last_error__)";
-    same_answers(
-        &embedded,
-        &request(script, &json!({"depth": 0, "n": 1})),
-        &Vec::new(),
-    );
+    same_answers(&commands, &body, &Vec::new());
 }
 
 /// One line of a script, over few names so that lines bear on each other.

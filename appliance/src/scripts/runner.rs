@@ -22,7 +22,7 @@ use crate::plane::version::Version;
 use super::admission::Admission;
 use super::definitions::{Asked, Cold, Definitions};
 use super::job::{Job, Work};
-use super::limits::OVERDUE;
+use super::limits::{INLINE_BYTES_MAX, OVERDUE};
 use super::pool;
 use super::programs::Programs;
 use super::queue::{Queue, Rank};
@@ -81,7 +81,7 @@ pub(crate) enum Begun {
     Answered(Answer),
     /// It used its first slice.
     Running(Box<Execution>),
-    /// A definition that it needs is not compiled.
+    /// A definition that it needs is not compiled, or its own text is too long to be compiled at once.
     Cold,
 }
 
@@ -89,6 +89,9 @@ pub(crate) enum Begun {
 pub(crate) struct Shared {
     pub(super) queue: Queue<Job>,
     pub(super) admission: Admission,
+    /// Slices that VM threads have begun.
+    #[cfg(test)]
+    pub(super) slices: std::sync::atomic::AtomicU64,
     definitions: Definitions,
     programs: Programs,
     memory_bytes: usize,
@@ -141,9 +144,19 @@ impl Runner {
         self.timeout
     }
 
+    /// Where its scripts have their definitions from.
+    pub fn definitions(&self) -> &Definitions {
+        &self.shared.definitions
+    }
+
     /// Executions that did not end in their first slice and are under way, and how many of them wait.
     pub fn load(&self) -> (usize, usize) {
         (self.shared.admission.jobs(), self.shared.queue.len())
+    }
+
+    /// Has the VM threads give back what they freed.
+    pub fn tidy(&self) {
+        self.shared.queue.tidy();
     }
 
     /// Runs an order to its end: the first slice at once, the rest on the VM threads. Dropping the future ends it.
@@ -237,6 +250,8 @@ impl Shared {
         Self {
             queue: Queue::new(),
             admission: Admission::new(threads),
+            #[cfg(test)]
+            slices: std::sync::atomic::AtomicU64::new(0),
             definitions: Definitions::default(),
             programs: Programs::new(),
             memory_bytes,
@@ -288,6 +303,9 @@ impl Shared {
         if let Some(program) = self.programs.find(script, segment, generation) {
             return Ok(program);
         }
+        if cold == Cold::Leave && script.len() > INLINE_BYTES_MAX {
+            return Err(Begun::Cold);
+        }
         let asked = Asked::new(&self.definitions, segment, cold);
         let compiled = compile(script, &asked);
         if asked.has_left_any() {
@@ -327,3 +345,7 @@ fn of_failure(failure: Failure) -> Answer {
         fuel_used: 0,
     }
 }
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;

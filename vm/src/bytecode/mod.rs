@@ -1,7 +1,9 @@
 //! Register bytecode: instructions, code, text form, verification.
 
+pub mod binary;
 pub mod code;
 pub mod escape;
+mod flow;
 pub mod listing;
 pub mod op;
 pub mod operand;

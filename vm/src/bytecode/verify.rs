@@ -1,6 +1,8 @@
-//! The verifier: code that passes cannot make the machine reach outside its registers, constants or instructions.
+//! The verifier: code that passes cannot make the machine reach outside its registers, constants or instructions, nor
+//! read a register that nothing wrote ([`flow`]).
 
-use super::code::{Callee, Capture, Code};
+use super::code::{Callee, Capture, Code, Constant};
+use super::flow;
 use super::op::{Op, Visitor};
 use super::operand::{
     Base, Child, Const, Count, Dst, Few, Free, NO_CONST, NO_SRC, Site, Slot, Src, Target,
@@ -27,9 +29,29 @@ pub fn verify(
     definitions: usize,
     codes: usize,
 ) -> Result<(), VerifyError> {
-    let mut waiting = vec![code];
+    verify_given(code, globals, definitions, codes, &[])
+}
+
+/// As [`verify`], for code whose caller fills the registers `given` before its first instruction.
+pub fn verify_given(
+    code: &Code,
+    globals: usize,
+    definitions: usize,
+    codes: usize,
+    given: &[u16],
+) -> Result<(), VerifyError> {
+    // Only `MakeFunction` gives a function its captured variables, and only a call of it makes a generator.
+    if !code.captures.is_empty() || code.is_generator {
+        return Err(VerifyError {
+            function: code.name.to_string(),
+            instruction: 0,
+            problem: "a function that stands outside",
+        });
+    }
+    verify_one(code, globals, definitions, codes, given)?;
+    let mut waiting: Vec<&Code> = code.children.iter().collect();
     while let Some(code) = waiting.pop() {
-        verify_one(code, globals, definitions, codes)?;
+        verify_one(code, globals, definitions, codes, &[])?;
         waiting.extend(&code.children);
     }
     Ok(())
@@ -40,6 +62,7 @@ fn verify_one(
     globals: usize,
     definitions: usize,
     codes: usize,
+    given: &[u16],
 ) -> Result<(), VerifyError> {
     let fail = |instruction, problem| {
         Err(VerifyError {
@@ -59,6 +82,7 @@ fn verify_one(
         || code.parameters.registers() > registers
         || code.unset_start > code.unset_end
         || usize::from(code.unset_end) > registers
+        || given.iter().any(|given| usize::from(*given) >= registers)
     {
         return fail(0, "registers out of range");
     }
@@ -67,6 +91,8 @@ fn verify_one(
         != parameters.names.len()
         || parameters.defaults > parameters.positional
         || parameters.positional_only > parameters.positional
+        || parameters.rest_names.len()
+            != usize::from(parameters.rest) + usize::from(parameters.named_rest)
     {
         return fail(0, "parameters that do not add up");
     }
@@ -74,35 +100,12 @@ fn verify_one(
         return fail(code.ops.len() - 1, "the end is reached");
     }
     for (instruction, op) in code.ops.iter().enumerate() {
-        let mut checks = Checks {
-            code,
-            globals,
-            problem: None,
-        };
-        op.visit(&mut checks);
-        if let Some(problem) = checks.problem {
+        if let Some(problem) = instruction_problem(code, globals, instruction, *op) {
             return fail(instruction, problem);
         }
-        if let Some((base, count)) = op.window()
-            && base.index() + count > registers
-        {
-            return fail(instruction, "window out of range");
-        }
-        if let Op::TryName { .. } = op
-            && instruction + 2 >= code.ops.len()
-        {
-            return fail(instruction, "nothing to skip");
-        }
-        if let Op::DictUpdate {
-            few: Few(1), dict, ..
-        } = op
-            && dict.0 < 2
-        {
-            return fail(instruction, "named arguments without what is called");
-        }
-        if matches!(op, Op::Yield { .. }) && !code.is_generator {
-            return fail(instruction, "yield outside a generator");
-        }
+    }
+    if code.handlers.len() > code.ops.len() {
+        return fail(0, "too many handlers");
     }
     for handler in &code.handlers {
         if handler.start > handler.end
@@ -113,6 +116,49 @@ fn verify_one(
             return fail(handler.start as usize, "handler out of range");
         }
     }
+    if let Some(problem) = table_problem(code, definitions, codes) {
+        return fail(0, problem);
+    }
+    flow::check(code, given).or_else(|(instruction, problem)| fail(instruction, problem))
+}
+
+/// What is wrong with an instruction by itself.
+fn instruction_problem(
+    code: &Code,
+    globals: usize,
+    instruction: usize,
+    op: Op,
+) -> Option<&'static str> {
+    let mut checks = Checks {
+        code,
+        globals,
+        absent: 0,
+        problem: None,
+    };
+    op.visit(&mut checks);
+    if checks.absent != may_be_absent(op) {
+        return Some("an operand is missing");
+    }
+    if checks.problem.is_some() {
+        return checks.problem;
+    }
+    if let Some((base, count)) = op.window()
+        && base.index() + count > usize::from(code.registers)
+    {
+        return Some("window out of range");
+    }
+    match op {
+        Op::TryName { .. } if instruction + 2 >= code.ops.len() => Some("nothing to skip"),
+        Op::DictUpdate {
+            few: Few(1), dict, ..
+        } if dict.0 < 2 => Some("named arguments without what is called"),
+        Op::Yield { .. } if !code.is_generator => Some("yield outside a generator"),
+        _ => counts(code, op),
+    }
+}
+
+/// What is wrong with the call sites and the captured variables.
+fn table_problem(code: &Code, definitions: usize, codes: usize) -> Option<&'static str> {
     for site in &code.sites {
         let in_range = match &site.callee {
             Callee::Definition(number) => (*number as usize) < definitions,
@@ -126,26 +172,57 @@ fn verify_one(
             .flatten()
             .chain(&site.sequence);
         if !in_range || children.into_iter().any(|number| *number as usize >= codes) {
-            return fail(0, "call site out of range");
+            return Some("call site out of range");
         }
     }
     for child in &code.children {
         for capture in &child.captures {
             let in_range = match capture {
-                Capture::Register(register) => usize::from(*register) < registers,
+                Capture::Register(register) => usize::from(*register) < usize::from(code.registers),
                 Capture::Free(index) => usize::from(*index) < code.captures.len(),
             };
             if !in_range {
-                return fail(0, "capture out of range");
+                return Some("capture out of range");
             }
         }
     }
-    Ok(())
+    None
+}
+
+/// How many operands of an instruction are left out where that is allowed.
+fn may_be_absent(op: Op) -> usize {
+    usize::from(match op {
+        Op::Format { spec: may, .. } | Op::Raise { cause: may, .. } => may == NO_SRC,
+        Op::Call { names, .. } => names == NO_CONST,
+        _ => false,
+    })
+}
+
+/// Counts of an instruction that something else counts on.
+fn counts(code: &Code, op: Op) -> Option<&'static str> {
+    match op {
+        Op::Call { few, names, .. } if names != NO_CONST => {
+            let Constant::Names(names) = &code.constants[names.index()] else {
+                return Some("argument names that are none");
+            };
+            (names.len() > usize::from(few.0)).then_some("more names than arguments")
+        }
+        Op::MakeFunction { few, c, .. } => {
+            let parameters = &code.children[c.index()].parameters;
+            let named = parameters.keyword_defaults.iter().filter(|has| **has);
+            let defaults = usize::from(parameters.defaults) + named.count();
+            (defaults != usize::from(few.0)).then_some("defaults that do not add up")
+        }
+        Op::LoadDynamic { .. } if code.registers < 3 => Some("register out of range"),
+        _ => None,
+    }
 }
 
 struct Checks<'c> {
     code: &'c Code,
     globals: usize,
+    /// Operands that are left out.
+    absent: usize,
     problem: Option<&'static str>,
 }
 
@@ -162,19 +239,22 @@ impl Visitor for Checks<'_> {
         self.check(operand.0 < self.code.registers, "register out of range");
     }
     fn Src(&mut self, operand: Src) {
-        self.check(
-            operand == NO_SRC || operand.0 < self.code.registers,
-            "register out of range",
-        );
+        if operand == NO_SRC {
+            self.absent += 1;
+        } else {
+            self.check(operand.0 < self.code.registers, "register out of range");
+        }
     }
     fn Base(&mut self, operand: Base) {
         self.check(operand.0 <= self.code.registers, "register out of range");
     }
     fn Const(&mut self, operand: Const) {
-        self.check(
-            operand == NO_CONST || operand.index() < self.code.constants.len(),
-            "constant out of range",
-        );
+        if operand == NO_CONST {
+            self.absent += 1;
+        } else {
+            let in_range = operand.index() < self.code.constants.len();
+            self.check(in_range, "constant out of range");
+        }
     }
     fn Slot(&mut self, operand: Slot) {
         self.check(

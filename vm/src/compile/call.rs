@@ -262,7 +262,8 @@ impl<'t> Compiler<'t> {
         for (place, default) in defaults.iter().enumerate() {
             self.value_into(*default, base + place as u16)?;
         }
-        let mut function = Function::new(name, Kind::Inner);
+        let qualified = self.qualified(name);
+        let mut function = Function::new(&qualified, Kind::Inner);
         function.code.parameters = self.signature(&all)?;
         self.prepare(&mut function, names)?;
         self.functions.push(function);
@@ -286,6 +287,17 @@ impl<'t> Compiler<'t> {
             base: Base(base),
         });
         Ok(d)
+    }
+
+    /// The name as messages show it: with the functions around.
+    fn qualified(&mut self, name: &str) -> String {
+        let around = self.function();
+        let is_global = matches!(around.places.get(name), Some(Place::Global(_)));
+        if around.kind != Kind::Inner || is_global {
+            name.to_owned()
+        } else {
+            format!("{}.<locals>.{name}", around.code.name)
+        }
     }
 
     fn signature(&mut self, all: &[Parameter]) -> Compiled<Parameters> {

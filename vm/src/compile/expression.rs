@@ -87,9 +87,11 @@ impl Compiler<'_> {
         let meaning = self.meaning(name)?;
         if let Meaning::Place(Place::Register(register)) = meaning {
             if !self.function().is_bound(register) {
-                let module = self.function().kind == Kind::Module;
+                let function = self.function();
+                // A comprehension is a function of its own to Python.
+                let inner = function.inner_places.iter().any(|(inner, _)| inner == name);
+                let few = operand::Few(u8::from(function.kind == Kind::Module && !inner));
                 let k = self.function().text(name)?;
-                let few = operand::Few(u8::from(module));
                 self.function().emit(Op::Bound {
                     few,
                     s: Src(register),

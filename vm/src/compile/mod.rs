@@ -71,7 +71,10 @@ pub fn evaluation(text: &str) -> Result<Code, String> {
             .map_err(|error| error.to_string())?;
     let mut compiler = Compiler::new(&expressions, World::Eval);
     let mut function = Function::new("<string>", Kind::Inner);
-    let compiled = function.take_many(3).and_then(|_| {
+    let given = ["locals", "globals", "builtins"];
+    function.code.parameters.names = given.map(Into::into).to_vec();
+    function.code.parameters.positional = given.len() as u16;
+    let compiled = function.take_many(given.len()).and_then(|_| {
         compiler.functions.push(function);
         let register = compiler.value(parsed.root, None)?;
         compiler.function().emit(crate::bytecode::Op::Return {

@@ -299,6 +299,19 @@ impl<'a> Context<'a> {
         self.iter_over(source)
     }
 
+    /// The items of `*value` in a display or among arguments.
+    pub fn starred(&mut self, value: Value<'a>) -> Result<&'a List<'a>, Fault<'a>> {
+        match self.iterate(value) {
+            Ok(iter) => self.collect(Value::Iter(iter)),
+            Err(Fault::Raised(_)) => {
+                let kind = value.type_of().name();
+                let text = format_args!("Value after * must be an iterable, not {kind}");
+                Err(self.raise(Class::TypeError, text))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// All items of an iterable as a new list: `list(value)`. Charged by the item, bounded by the quota.
     pub fn collect(&mut self, value: Value<'a>) -> Result<&'a List<'a>, Fault<'a>> {
         match value {

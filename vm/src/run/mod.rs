@@ -3,6 +3,8 @@
 pub mod arena;
 pub mod budget;
 pub mod builtins;
+#[cfg(feature = "checked")]
+pub mod checked;
 pub mod context;
 pub mod dict;
 pub mod exception;

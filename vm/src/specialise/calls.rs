@@ -97,20 +97,18 @@ impl Walk<'_> {
                 self.state[to] = Known::Own(Kind::Float);
             }
             ("str", 1, Known::Own(Kind::Any) | Known::Argument(_)) => {
+                if self.is_other {
+                    return Ok(false);
+                }
                 let Some(kept) = self.keep() else {
                     return Ok(false);
                 };
                 let s = self.source(first)?;
                 self.emit(Op::Move { d: Dst(kept), s })?;
-                let mut state = self.state.clone();
-                state[to] = Known::TextOf(kept);
-                // What the register holds is that int too, for as long as it is not written.
-                let label = self.wait(self.context, self.pc, state)?;
-                self.emit(Op::JumpIfInt {
-                    s,
-                    to: label.target(),
-                })?;
-                return Ok(false);
+                let label = self.wait_with_others(self.state.clone())?;
+                let to_others = label.target();
+                self.emit(Op::JumpUnlessInt { s, to: to_others })?;
+                self.state[to] = Known::TextOf(kept);
             }
             ("isinstance", 2, _) => {
                 let kind = match of {

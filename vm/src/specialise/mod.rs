@@ -26,7 +26,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::bytecode::{CallSite, Code, Constant, verify};
+use crate::bytecode::verify::{self, VerifyError};
+use crate::bytecode::{CallSite, Code, Constant};
 use crate::limits::{SHAPE_LITERAL_BYTES_MAX, SHAPES_MAX};
 use crate::program::Definition;
 pub use known::Input;
@@ -80,13 +81,26 @@ pub struct Specialised {
     pub inputs: Vec<(u16, Input)>,
 }
 
+impl Specialised {
+    /// What the verifier says of the code, given the registers that its caller fills.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn verify(&self) -> Result<(), VerifyError> {
+        let arguments = self.arguments.iter().copied().map(u16::from);
+        let inputs = self.inputs.iter().map(|(register, _)| *register);
+        let given: Vec<u16> = arguments.chain(inputs).collect();
+        verify::verify_given(&self.code, 0, 0, 0, &given)
+    }
+}
+
 /// Specialise a definition; nothing when it does something that the walk does not know.
 #[must_use]
 pub fn specialise(definition: &Definition, shape: &Shape) -> Option<Specialised> {
     let code = definition.code.as_ref().ok()?;
     let made = walk::walk(code, &definition.items, shape)?;
     // Code that the verifier refuses is a fault of the walk: the definition itself still runs.
-    let verified = verify::verify(&made.code, 0, 0, 0);
+    let verified = made.verify();
     debug_assert!(verified.is_ok(), "{verified:?}");
     verified.ok()?;
     Some(made)

@@ -69,6 +69,7 @@ struct Waiting {
     pc: usize,
     state: State,
     label: Label,
+    is_other: bool,
 }
 
 /// What comes after an instruction.
@@ -101,6 +102,8 @@ pub(super) struct Walk<'d> {
     /// The handler of the present instruction, and the state in which it is reached.
     covered: Option<(usize, usize, u16, State)>,
     way: Option<Way>,
+    /// The present instruction is for what is no int: the way of ints was walked before.
+    pub(super) is_other: bool,
     pub(super) context: usize,
     pub(super) pc: usize,
     pub(super) state: State,
@@ -172,6 +175,7 @@ impl<'d> Walk<'d> {
             inputs_read: [false; Input::COUNT],
             covered: None,
             way: None,
+            is_other: false,
             context: 0,
             pc: 0,
             state,
@@ -184,6 +188,7 @@ impl<'d> Walk<'d> {
         while let Some(next) = self.waiting.pop() {
             self.residue.place(next.label);
             (self.context, self.pc, self.state) = (next.context, next.pc, next.state);
+            self.is_other = next.is_other;
             self.block()?;
         }
         Ok(())
@@ -192,7 +197,9 @@ impl<'d> Walk<'d> {
     fn finish(self) -> Option<Specialised> {
         let count = self.arguments_read.len();
         let name = self.codes[0].name();
-        let code = self.residue.finish(name, self.registers as u16)?;
+        let mut code = self.residue.finish(name, self.registers as u16)?;
+        // A command has no value: all its ways return the first register, argument or not.
+        code.unset_end = code.registers.min(1);
         let arguments = self.arguments_read.iter().enumerate();
         let inputs = self.inputs_read.iter().zip(Input::ALL).enumerate();
         Some(Specialised {
@@ -215,16 +222,18 @@ impl<'d> Walk<'d> {
             self.way = Some(None);
             let code = self.contexts[self.context].code;
             let returned = self.states.contains_key(&(self.context, self.pc));
-            if (self.live[code].joins[self.pc] || returned) && self.meet()? {
+            let meets = (self.live[code].joins[self.pc] || returned) && !self.is_other;
+            if meets && self.meet()? {
                 return Ok(());
             }
             self.covered = self.handler();
             self.way = None;
             let op = self.codes[code].ops[self.pc];
             self.pc += 1;
-            match self.step(op)? {
-                Next::On => {}
-                Next::End => return Ok(()),
+            let next = self.step(op)?;
+            self.is_other = false;
+            if let Next::End = next {
+                return Ok(());
             }
         }
     }
@@ -375,7 +384,17 @@ impl<'d> Walk<'d> {
             pc,
             state,
             label,
+            is_other: false,
         });
+        Ok(label)
+    }
+
+    /// Walk the present instruction for what is no int later: the way of ints comes first, here and where ways meet.
+    pub(super) fn wait_with_others(&mut self, state: State) -> Walked<Label> {
+        let label = self.wait(self.context, self.pc - 1, state)?;
+        if let Some(last) = self.waiting.last_mut() {
+            last.is_other = true;
+        }
         Ok(label)
     }
 

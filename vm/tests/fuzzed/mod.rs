@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
-use vm::bytecode::{Code, listing, verify};
+use vm::bytecode::escape::task_stays;
+use vm::bytecode::{Code, Op, listing, verify};
 use vm::execution::{Answer, Execution, Inputs, Progress, compile};
 use vm::program::{Catalog, Definition, Program};
+use vm::run::checked::{self, End};
 
 /// Units of an input: enough for every statement of a small text, too few for a fuzzer to wait.
 const FUEL: u64 = 20_000;
@@ -36,7 +38,9 @@ pub fn scripts(data: &[u8]) {
     for code in &program.codes {
         check_code(code, &[], &program);
     }
-    outcomes_agree(&Arc::new(program), units);
+    let program = Arc::new(program);
+    let fast = outcomes_agree(&program, units, true);
+    evaluators_agree(&program, &fast, true);
 }
 
 /// A definition that a script calls.
@@ -51,17 +55,118 @@ pub fn definitions(data: &[u8]) {
     let Ok(program) = compile("command(1)", &Commands(Some(Arc::new(definition)))) else {
         return;
     };
-    outcomes_agree(&Arc::new(program), units);
+    let program = Arc::new(program);
+    let fast = outcomes_agree(&program, units, true);
+    evaluators_agree(&program, &fast, true);
 }
 
-/// A definition: the verifier accepts what the compiler made, and its listing is read back as it was.
+/// A definition whose code is changed in a few places: what the verifier accepts runs without reaching outside, and the
+/// machine makes of it what the slow evaluator makes of it.
 pub fn bytecode(data: &[u8]) {
-    let Ok(text) = std::str::from_utf8(data) else {
+    let Some((count, rest)) = data.split_first() else {
         return;
     };
-    if let Ok(code) = Definition::new("command", text, "[]").code {
-        check_listings(&code);
-        verify::verify(&code, code.globals.len(), 0, 0).expect("code of our own compiler");
+    let changes = usize::from(*count % 4) * CHANGE_BYTES;
+    let Some((changes, text)) = rest.split_at_checked(changes) else {
+        return;
+    };
+    let Ok(text) = std::str::from_utf8(text) else {
+        return;
+    };
+    let mut definition = Definition::new("command", text, "[]");
+    let Ok(code) = &mut definition.code else {
+        return;
+    };
+    check_listings(code);
+    verify::verify(code, code.globals.len(), 0, 0).expect("code of our own compiler");
+    for change in changes.chunks(CHANGE_BYTES) {
+        self::change(code, change);
+    }
+    if verify::verify(code, code.globals.len(), 0, 0).is_err() {
+        return;
+    }
+    definition.task_stays = task_stays(code);
+    let Ok(program) = compile("command(1)", &Commands(Some(Arc::new(definition)))) else {
+        return;
+    };
+    let program = Arc::new(program);
+    let units = u32::from(*count) + 1;
+    let fast = outcomes_agree(&program, units, changes.is_empty());
+    evaluators_agree(&program, &fast, changes.is_empty());
+}
+
+/// Function, instruction (two bytes), operand, number.
+const CHANGE_BYTES: usize = 5;
+
+/// Give one operand of one instruction another number: a small one, or one around the bound of what it counts.
+fn change(code: &mut Code, change: &[u8]) {
+    let code = match usize::from(change[0]).checked_sub(1) {
+        Some(child) if !code.children.is_empty() => {
+            let child = child % code.children.len();
+            &mut code.children[child]
+        }
+        _ => code,
+    };
+    let place = usize::from(u16::from_le_bytes([change[1], change[2]])) % code.ops.len();
+    let op = code.ops[place].to_string();
+    let mut words: Vec<String> = op.split(' ').map(str::to_owned).collect();
+    if words.len() < 2 {
+        return;
+    }
+    let word = usize::from(change[3]) % (words.len() - 1) + 1;
+    let digits = words[word].find(|character: char| character.is_ascii_digit());
+    let prefix = words[word][..digits.unwrap_or(0)].to_owned();
+    let bound = match prefix.as_str() {
+        "@" => code.ops.len(),
+        "k" => code.constants.len(),
+        "r" | "=r" | "r+" => usize::from(code.registers),
+        _ => 0,
+    };
+    let number = match change[4] {
+        255 => usize::from(u16::MAX),
+        small if small % 2 == 0 => usize::from(small / 2),
+        around => (bound + usize::from(around / 2)).saturating_sub(100),
+    };
+    words[word] = format!("{prefix}{number}");
+    if let Some(op) = Op::parse(&words.join(" ")) {
+        code.ops[place] = op;
+    }
+}
+
+/// The machine and the slow evaluator end the same way, unless one of them met a limit.
+fn evaluators_agree(program: &Program, fast: &Answer, is_compiled: bool) {
+    let failure = fast.failure.as_ref();
+    let slow = checked::evaluate(program, &inputs());
+    match &slow {
+        End::Breach(what) => panic!("{what}"),
+        End::Internal(what) => assert!(!is_compiled, "{what}"),
+        End::Done(_) | End::Failed(..) | End::Limited => {}
+    }
+    if slow == End::Limited || is_limited(fast) {
+        return;
+    }
+    let fast = match failure {
+        Some(failure) if failure.code == "internal" => {
+            assert!(matches!(slow, End::Internal(_)), "{slow:?} and {failure:?}");
+            return;
+        }
+        Some(failure) => End::Failed(failure.code, failure.error.clone()),
+        // Some statuses have no body.
+        None if fast.body.is_empty() => return,
+        None => End::Done(fast.body.clone()),
+    };
+    assert_eq!(slow, fast);
+}
+
+/// The binary form of a definition, without the version in front: what is accepted is sound, and written as it was read.
+pub fn binary(data: &[u8]) {
+    let bytes = [&vm::bytecode::binary::VERSION.to_le_bytes()[..], data].concat();
+    let Ok(definition) = Definition::from_binary(&bytes) else {
+        return;
+    };
+    assert_eq!(definition.to_binary(), bytes);
+    if let Ok(code) = &definition.code {
+        verify::verify(code, code.globals.len(), 0, 0).expect("code that was verified");
     }
 }
 
@@ -78,32 +183,38 @@ fn check_listings(code: &Code) {
 }
 
 /// The answer depends neither on the length of slices nor on where the arena is left behind.
-fn outcomes_agree(program: &Arc<Program>, units: u32) {
+fn outcomes_agree(program: &Arc<Program>, units: u32, is_compiled: bool) -> Answer {
     let whole = outcome(program, vm::limits::SLICE_UNITS, false);
     let moved = outcome(program, units, true);
     for answer in [&whole, &moved] {
         let code = answer.failure.as_ref().map(|failure| failure.code);
-        assert_ne!(code, Some("internal"), "{}", answer.body);
+        assert!(!is_compiled || code != Some("internal"), "{}", answer.body);
     }
-    let limited = |answer: &Answer| {
-        answer
-            .failure
-            .as_ref()
-            .is_some_and(|failure| matches!(failure.code, "fuel_exhausted" | "memory_exceeded"))
-    };
     // Moving costs fuel, and memory is measured elsewhere.
-    if !limited(&whole) && !limited(&moved) {
+    if !is_limited(&whole) && !is_limited(&moved) {
         assert_eq!(whole.body, moved.body);
+    }
+    whole
+}
+
+fn is_limited(answer: &Answer) -> bool {
+    let code = answer.failure.as_ref().map(|failure| failure.code);
+    matches!(
+        code,
+        Some("fuel_exhausted" | "memory_exceeded" | "output_exceeded")
+    )
+}
+
+fn inputs() -> Inputs<'static> {
+    Inputs {
+        fuel: FUEL,
+        memory_bytes: 4 << 20,
+        ..Inputs::default()
     }
 }
 
 fn outcome(program: &Arc<Program>, units: u32, collects: bool) -> Answer {
-    let inputs = Inputs {
-        fuel: FUEL,
-        memory_bytes: 4 << 20,
-        ..Inputs::default()
-    };
-    let mut execution = Execution::new(Arc::clone(program), &inputs).expect("an execution");
+    let mut execution = Execution::new(Arc::clone(program), &inputs()).expect("an execution");
     loop {
         match execution.run(units) {
             Progress::Done(answer) => return answer,

@@ -53,7 +53,10 @@ impl<'a> Args<'a, '_> {
         match self.or_none(index) {
             Value::Str(text) => Ok(text),
             other => {
-                let kind = other.type_of().name();
+                let kind = match other {
+                    Value::None => "None",
+                    other => other.type_of().name(),
+                };
                 let text = format_args!("{name}() argument {} must be str, not {kind}", index + 1);
                 Err(context.raise(Class::TypeError, text))
             }

@@ -59,7 +59,7 @@ pub fn chr<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a
         Some(code) => {
             context.character(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
         }
-        None if matches!(args.or_none(0), Value::Big(_)) => Err(context.raise(
+        None if i32::try_from(code).is_err() => Err(context.raise(
             Class::OverflowError,
             "Python int too large to convert to C int",
         )),

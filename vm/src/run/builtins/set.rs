@@ -108,7 +108,11 @@ static METHODS: &[NativeDef] = &[
         combined(context, args, Binary::Or, receiver(args)?.is_frozen())
     }),
     method("update", at_least(0), |context, args| {
-        changed(context, args, "update", Binary::Or)
+        let set = changeable(context, args, "update")?;
+        for value in args.given {
+            update(context, set, *value)?;
+        }
+        Ok(Value::None)
     }),
 ];
 
@@ -207,6 +211,23 @@ fn combined<'a>(
             Ok(Value::Set(copy))
         }
     }
+}
+
+/// Add the items of an iterable, one after the other: those before one that cannot be hashed are in.
+fn update<'a>(
+    context: &mut Context<'a>,
+    set: &'a Set<'a>,
+    value: Value<'a>,
+) -> Result<(), Fault<'a>> {
+    let items = match value {
+        Value::List(list) => list,
+        other => context.collect(other)?,
+    };
+    for item in items.items() {
+        context.charge(1)?;
+        context.insert(set.entries(), item.get(), Value::None)?;
+    }
+    Ok(())
 }
 
 fn changed<'a>(

@@ -190,12 +190,24 @@ impl<'a> Machine<'a> {
                 }
             }
         }
+        // Draining one needs a register of its own, and these arguments have none.
+        let is_generator =
+            |item: &std::cell::Cell<Value<'a>>| Self::generator_of(item.get()).is_some();
+        if !matches!(callee, Value::Function(_)) && list.items().iter().any(is_generator) {
+            return Err(self.no_generator());
+        }
         let first = self.frame_end();
         self.reserve(first + list.len() + 1)?;
         for (place, item) in list.items().iter().enumerate() {
             self.stack[first + place] = item.get();
         }
         self.call_any(callee, first, list.len(), named, result)
+    }
+
+    #[cold]
+    fn no_generator(&mut self) -> Fault<'a> {
+        self.context
+            .raise(Class::TypeError, "a generator cannot be an argument here")
     }
 
     /// The first register behind those of the running frame.
@@ -370,7 +382,10 @@ impl<'a> Machine<'a> {
             }
         }
         if count > positional && !parameters.rest {
-            return Err(self.too_many(function, count));
+            let named = placed[positional..]
+                .iter()
+                .filter(|value| !value.is_unset());
+            return Err(self.too_many(function, count, named.count()));
         }
         let required = positional - usize::from(parameters.defaults);
         for (value, default) in placed[required..positional]
@@ -413,28 +428,32 @@ impl<'a> Machine<'a> {
     }
 
     #[cold]
-    fn too_many(&mut self, function: &'a Function<'a>, count: usize) -> Fault<'a> {
+    fn too_many(&mut self, function: &'a Function<'a>, count: usize, named: usize) -> Fault<'a> {
         let parameters = &function.code.code().parameters;
         let (positional, defaults) = (
             usize::from(parameters.positional),
             usize::from(parameters.defaults),
         );
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
         let takes = if defaults > 0 {
-            format!(
-                "from {} to {positional} positional arguments",
-                positional - defaults
-            )
+            let least = positional - defaults;
+            format!("from {least} to {positional} positional arguments")
         } else {
-            format!(
-                "{positional} positional argument{}",
-                if positional == 1 { "" } else { "s" }
-            )
+            format!("{positional} positional argument{}", plural(positional))
         };
-        let was = if count == 1 { "was" } else { "were" };
-        let text = format_args!(
-            "{}() takes {takes} but {count} {was} given",
-            function.code.name()
-        );
+        let given = if named > 0 {
+            format!(
+                "{count} positional argument{} (and {named} keyword-only argument{}) were",
+                plural(count),
+                plural(named)
+            )
+        } else if count == 1 {
+            "1 was".to_owned()
+        } else {
+            format!("{count} were")
+        };
+        let name = function.code.name();
+        let text = format_args!("{name}() takes {takes} but {given} given");
         self.context.raise(Class::TypeError, text)
     }
 
@@ -650,11 +669,7 @@ impl<'a> Machine<'a> {
             match self.call_any(*function, window + 1, arguments.len(), Vec::new(), window)? {
                 Called::Value(value) => self.context.push(results, value)?,
                 Called::Frame => return Ok(()),
-                Called::Again => {
-                    return Err(self
-                        .context
-                        .raise(Class::TypeError, "a generator cannot be an argument here"));
-                }
+                Called::Again => return Err(self.no_generator()),
             }
         }
     }

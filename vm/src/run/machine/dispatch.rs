@@ -676,7 +676,7 @@ impl<'a> Machine<'a> {
                     let value = r!(s);
                     let more = match value {
                         Value::List(more) => more,
-                        other => self.context.collect(other)?,
+                        other => self.context.starred(other)?,
                     };
                     self.context.charge_bytes(more.len() * 16)?;
                     for item in more.items() {
@@ -806,6 +806,13 @@ impl<'a> Machine<'a> {
                         if let Some(number) = source.next_number(range) {
                             self.stack[base + iter.index() + 1] = Value::Int(number);
                             pc = to.index();
+                            // The loop's variable is set next: one step with this.
+                            if let Op::Move { d, s } = ops[pc]
+                                && s.0 == iter.0 + 1
+                            {
+                                r!(d) = Value::Int(number);
+                                pc += 1;
+                            }
                         }
                         continue;
                     }
@@ -943,8 +950,8 @@ impl<'a> Machine<'a> {
                     };
                     branch!(d, holds);
                 }
-                Op::JumpIfInt { s, to } => {
-                    if matches!(r!(s), Value::Int(_)) {
+                Op::JumpUnlessInt { s, to } => {
+                    if !matches!(r!(s), Value::Int(_)) {
                         pc = to.index();
                     }
                 }
@@ -1024,15 +1031,14 @@ impl<'a> Machine<'a> {
                     let value = r!(s);
                     if let Value::Str(name) = key {
                         let memory = function.code.memory(k);
-                        if let Memory::Place(place) = memory.get()
-                            && self.host.variables.holds_at(place as usize, name)
-                        {
-                            self.host.variables.set_at(place as usize, value);
+                        let (shared, frame) = memory.get().of_variable();
+                        if self.host.variables.holds_at(shared, name) {
+                            self.host.variables.set_at(shared, value);
                             continue;
                         }
                         self.context.insert(self.host.variables, key, value)?;
-                        if let Some(place) = self.host.variables.find(key, name.hash()) {
-                            memory.set(Memory::Place(place as u32));
+                        if let Some(shared) = self.host.variables.find(key, name.hash()) {
+                            memory.set(Memory::variable(shared, frame));
                         }
                     } else {
                         self.context.insert(self.host.variables, key, value)?;
@@ -1045,17 +1051,19 @@ impl<'a> Machine<'a> {
                     if let Value::Str(name) = key {
                         let scope = self.scopes[self.scopes.len() - 1];
                         let memory = function.code.memory(k);
-                        if let (Some(place), Memory::Place(shared)) =
-                            (scope.find(key, name.hash()), memory.get())
-                            && self.host.variables.holds_at(shared as usize, name)
+                        let (shared, frame) = memory.get().of_variable();
+                        if scope.holds_at(frame, name) && self.host.variables.holds_at(shared, name)
                         {
-                            scope.set_at(place, value);
-                            self.host.variables.set_at(shared as usize, value);
+                            scope.set_at(frame, value);
+                            self.host.variables.set_at(shared, value);
                             continue;
                         }
                         self.assign(key, value)?;
-                        if let Some(place) = self.host.variables.find(key, name.hash()) {
-                            memory.set(Memory::Place(place as u32));
+                        if let (Some(shared), Some(frame)) = (
+                            self.host.variables.find(key, name.hash()),
+                            scope.find(key, name.hash()),
+                        ) {
+                            memory.set(Memory::variable(shared, frame));
                         }
                     } else {
                         self.assign(key, value)?;
@@ -1144,19 +1152,15 @@ impl<'a> Machine<'a> {
     ) -> Result<(), Fault<'a>> {
         let items: &'a List<'a> = match value {
             Value::List(list) => list,
-            Value::Tuple(_)
-            | Value::Str(_)
-            | Value::Dict(_)
-            | Value::Set(_)
-            | Value::Range(_)
-            | Value::Bytes(_)
-            | Value::Iter(_)
-            | Value::Object(_) => self.context.collect(value)?,
-            other => {
-                let kind = other.type_of().name();
-                let text = format_args!("cannot unpack non-iterable {kind} object");
-                return Err(self.context.raise(Class::TypeError, text));
-            }
+            other => match self.context.iterate(other) {
+                Ok(iter) => self.context.collect(Value::Iter(iter))?,
+                Err(Fault::Raised(_)) => {
+                    let kind = other.type_of().name();
+                    let text = format_args!("cannot unpack non-iterable {kind} object");
+                    return Err(self.context.raise(Class::TypeError, text));
+                }
+                Err(fault) => return Err(fault),
+            },
         };
         let found = items.len();
         let needed = count + after.unwrap_or_default();

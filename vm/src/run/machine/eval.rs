@@ -3,13 +3,11 @@
 use super::Machine;
 use super::call::Called;
 use super::frame::FrameKind;
+use crate::limits::EVALUATIONS_MAX;
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Function;
 use crate::run::loaded::Loaded;
 use crate::run::value::Value;
-
-/// Different texts that one execution may compile.
-const EVALUATIONS_MAX: usize = 256;
 
 impl<'a> Machine<'a> {
     /// Names are looked up in `locals`, then in `globals`, then among the built-ins unless `globals` has

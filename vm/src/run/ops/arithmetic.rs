@@ -82,6 +82,12 @@ pub fn in_place<'a>(
                 return Ok(value);
             }
         }
+        // Sequences to CPython that cannot be repeated: it does not look at the other side then.
+        (Binary::Mul, Value::Set(_) | Value::Dict(_) | Value::Range(_)) => {
+            let (left, right) = (left.type_of().name(), right.type_of().name());
+            let text = format_args!("unsupported operand type(s) for *=: '{left}' and '{right}'");
+            return Err(context.raise(Class::TypeError, text));
+        }
         _ => {}
     }
     let symbol = match op {

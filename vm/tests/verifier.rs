@@ -1,0 +1,175 @@
+//! What the verifier accepts and refuses, in the words of listings.
+
+use vm::bytecode::operand::{Dst, Target};
+use vm::bytecode::{Code, Constant, Handler, Op};
+use vm::program::Definition;
+
+/// Module code: its registers 0 and 1 are given, 2 and 3 are unset.
+fn code(ops: &str) -> Code {
+    let ops: Vec<Op> = ops
+        .lines()
+        .map(|line| Op::parse(line).unwrap_or_else(|| panic!("{line}")))
+        .collect();
+    let mut code = Code {
+        offsets: vec![0; ops.len()],
+        ops,
+        constants: vec![
+            Constant::Int(1),
+            Constant::Names(["a".into(), "b".into()].into()),
+        ],
+        registers: 8,
+        unset_start: 2,
+        unset_end: 4,
+        ..Code::default()
+    };
+    code.parameters.names = vec!["task".into(), "self".into()];
+    code.parameters.positional = 2;
+    code.seal();
+    code
+}
+
+fn verify(code: &Code) -> Result<(), &'static str> {
+    vm::bytecode::verify::verify(code, code.globals.len(), 0, 0).map_err(|error| error.problem)
+}
+
+#[track_caller]
+fn accepted(ops: &str) {
+    assert_eq!(verify(&code(ops)), Ok(()));
+}
+
+#[track_caller]
+fn refused(ops: &str, problem: &str) {
+    assert_eq!(verify(&code(ops)), Err(problem));
+}
+
+const UNWRITTEN: &str = "a register is read that may not be written";
+
+#[test]
+fn a_register_that_nothing_wrote_is_not_read() {
+    accepted("return r3");
+    refused("return r4", UNWRITTEN);
+    accepted("load =r4 k0\nbuild_list =r4 r+3 #2\nreturn r4");
+    refused("load =r4 k0\nbuild_list =r4 r+3 #3\nreturn r4", UNWRITTEN);
+    accepted("unpack r0 r+4 #2\nadd =r6 r4 r5\nreturn r6");
+    refused("unpack r0 r+4 #2\nadd =r6 r4 r6\nreturn r6", UNWRITTEN);
+}
+
+#[test]
+fn where_ways_meet_only_what_both_wrote_counts() {
+    accepted("jump_if r0 @3\nload =r4 k0\njump @4\nload =r4 k0\nreturn r4");
+    refused(
+        "jump_if r0 @3\nload =r4 k0\njump @4\nload =r5 k0\nreturn r4",
+        UNWRITTEN,
+    );
+    // Found in the second pass: the way back brings less.
+    refused(
+        "load =r4 k0\nmove =r6 r4\ncall #0 =r2 r+3 k65535\nload =r5 k0\njump_if r0 @1\nreturn r5",
+        UNWRITTEN,
+    );
+    // The item is there in the loop, not after it.
+    accepted("get_iter =r4 r0\njump @3\nmove =r6 r5\nfor_next r4 @2\nreturn r4");
+    refused(
+        "get_iter =r4 r0\njump @3\nmove =r6 r5\nfor_next r4 @2\nreturn r5",
+        UNWRITTEN,
+    );
+    // A name that is found skips the next instruction.
+    accepted("try_name =r4 k0\nload =r4 k0\nreturn r4");
+    refused("try_name =r4 k0\nload =r5 k0\nreturn r4", UNWRITTEN);
+}
+
+#[test]
+fn what_a_call_covers_is_gone_after_it() {
+    accepted("load =r4 k0\nload =r5 k0\ncall #1 =r6 r+4 k65535\nreturn r6");
+    accepted("load =r4 k0\nload =r5 k0\ncall #1 =r6 r+4 k65535\nreturn r4");
+    refused(
+        "load =r4 k0\nload =r5 k0\ncall #1 =r6 r+4 k65535\nreturn r5",
+        UNWRITTEN,
+    );
+    refused(
+        "load =r4 k0\nload =r6 k0\ncall_method #0 =r5 r+4 k0\nreturn r6",
+        UNWRITTEN,
+    );
+}
+
+#[test]
+fn a_handler_has_what_every_instruction_that_it_covers_has() {
+    let covered = |ops: &str, start, end| {
+        let mut code = code(ops);
+        code.handlers.push(Handler {
+            start,
+            end,
+            target: Target(4),
+            caught: Dst(7),
+        });
+        verify(&code)
+    };
+    let ops = "load =r4 k0\nload =r5 k0\nadd =r6 r4 r5\nreturn r6\nadd =r5 r4 r7\nreturn r5";
+    assert_eq!(covered(ops, 1, 3), Ok(()));
+    assert_eq!(covered(ops, 0, 3), Err(UNWRITTEN));
+    let raises =
+        "load =r4 k0\nload =r5 k0\ncall #0 =r4 r+3 k65535\nreturn r4\nadd =r5 r4 r7\nreturn r5";
+    assert_eq!(covered(raises, 2, 3), Err(UNWRITTEN));
+}
+
+#[test]
+fn jumps_and_ends_stay_inside() {
+    refused("jump @1", "target out of range");
+    refused("load =r4 k0", "the end is reached");
+    refused("try_name =r4 k0\nreturn r0", "nothing to skip");
+}
+
+#[test]
+fn operands_are_left_out_only_where_they_may_be() {
+    accepted("raise r0 r65535");
+    refused("raise r65535 r0", "an operand is missing");
+    refused("move =r4 r65535\nreturn r4", "an operand is missing");
+    refused("load =r4 k65535\nreturn r4", "an operand is missing");
+}
+
+#[test]
+fn counts_agree() {
+    accepted("call #1 =r2 r+0 k65535\nreturn r2");
+    accepted("call #2 =r2 r+0 k1\nreturn r2");
+    refused("call #1 =r2 r+0 k1\nreturn r2", "more names than arguments");
+    refused(
+        "call #1 =r2 r+0 k0\nreturn r2",
+        "argument names that are none",
+    );
+    let mut defaults = code("make_function #1 =r4 c0 r+0\nreturn r4");
+    let mut inner = code("return r0");
+    inner.parameters.defaults = 2;
+    defaults.children.push(inner);
+    assert_eq!(verify(&defaults), Err("defaults that do not add up"));
+    defaults.children[0].parameters.defaults = 1;
+    assert_eq!(verify(&defaults), Ok(()));
+}
+
+#[test]
+fn a_function_that_needs_one_around_it_does_not_stand_alone() {
+    let module = Definition::new(
+        "probe",
+        "def f(x):\n    return lambda: x\ny = (z for z in f)\n",
+        "[]",
+    );
+    let module = module.code.expect("it compiles");
+    assert_eq!(verify(&module), Ok(()));
+    for inner in [&module.children[0].children[0], &module.children[1]] {
+        assert_eq!(
+            verify(inner),
+            Err("a function that stands outside"),
+            "{}",
+            inner.name
+        );
+    }
+}
+
+#[test]
+fn code_that_costs_too_much_to_check_is_refused() {
+    let jumps: Vec<String> = (1..=10_000)
+        .map(|target| format!("jump @{target}\n"))
+        .collect();
+    let mut code = code(&(jumps.concat() + "return r0"));
+    assert_eq!(verify(&code), Ok(()));
+    code.registers = 30_000;
+    assert_eq!(verify(&code), Err("too large to check"));
+}
