@@ -51,7 +51,11 @@ pub const EVALUATIONS_MAX: usize = 256;
 pub const FUNCTION_REGISTERS_MAX: usize = 32_000;
 
 /// Instructions of one function: `finally` bodies are copied to each exit, so a short text can ask for many.
+/// Tripped in `tests/hostile_definitions.rs`, `copies_of_finally_are_not_made_beyond_what_may_be`.
 pub const FUNCTION_CODE_MAX: usize = 200_000;
+
+/// Instructions of all functions of one definition: a second of compiling at most. Tripped by the same test.
+pub const DEFINITION_CODE_MAX: usize = 400_000;
 
 /// Digits of an int read from or written as decimal text: CPython's `sys.int_info.default_max_str_digits`.
 pub const INT_DIGITS_MAX: usize = 4_300;
