@@ -66,11 +66,11 @@ pub const INT_BITS_MAX: u64 = 1 << 20;
 /// Levels of lists, dicts and tuples inside each other that JSON and literal texts may have.
 pub const VALUE_NESTING_MAX: usize = 200;
 
-/// Runs of a call site before its definition is specialised. That takes about as long as 200 runs of `if`, of which
-/// it saves more than half from then on.
+/// Runs of a call site before its definition is specialised: who runs a script once does not pay for that.
 pub const SPECIALISE_AFTER: u32 = 100;
 
-/// Specialised codes of one definition that are kept for new call sites; a code is about 5 KB.
+/// Specialised codes of one definition that are kept for new call sites; beyond that all are forgotten, and sites keep what
+/// they have.
 pub const SHAPES_MAX: usize = 256;
 
 /// Bytes of a literal that specialised code depends on; longer ones are arguments like any other.
