@@ -78,7 +78,7 @@ def _secret(expression: str) -> Attack:
 SOURCE_NESTING = {
     "blocks of if": Attack("if(1, 1, =)\n" * 3_000 + "x = 1", RECURSION),
     "blocks of if to the size limit": Attack("if(1, 1, =)\n" * 80_000, RECURSION),
-    "loops in loops": Attack("startLoop(i, 1, 1)\n" * 3_000 + "x = 1", ANSWERED),
+    "loops in loops": Attack("startLoop(i, 1, 1)\n" * 3_000 + "x = 1", ANSWERED | TOO_LARGE),
     "loops in loops that all turn": Attack("startLoop(i, 1, 9)\n" * 200 + "x = 1", DEADLINE),
     "calls in calls": Attack(IDENTITY + f"addVar(x, {nested('f(', 3_000, '1', ')')})", RECURSION),
     "calls in calls to the size limit": Attack(IDENTITY + f"addVar(x, {nested('f(', 300_000, '1', ')')})", RECURSION),

@@ -15,9 +15,12 @@ use crate::limits::DEFINITION_NESTING_MAX;
 /// `tests/verifier.rs`, `code_that_costs_too_much_to_check_is_refused`.
 const WORDS_MAX: usize = 1 << 21;
 
-/// Passes over a function. A pass without news ends it; compiled code needs two, and one more for each loop that is
-/// entered with less than its end has.
-const PASSES_MAX: usize = 64;
+/// Passes over a function that it may always have. A pass without news ends it; compiled code needs two, and one more for
+/// each loop that is entered with less than its end has, so loops in loops may need one each.
+const PASSES: usize = 64;
+
+/// Instructions and words of sets that more passes may look at: some 20 ms.
+const WORK_MAX: usize = 1 << 24;
 
 /// Handlers that cover one instruction, on average: they nest as deep as a definition's text.
 const COVERS_MAX: usize = DEFINITION_NESTING_MAX;
@@ -31,12 +34,13 @@ pub(super) type Problem = (usize, &'static str);
 /// inside are checked on their own.
 pub(super) fn check(code: &Code, given: &[u16]) -> Result<(), Problem> {
     let mut flow = Flow::new(code, given)?;
-    for _ in 0..PASSES_MAX {
+    let work = code.ops.len() + flow.known.len();
+    for _ in 0..PASSES.max(WORK_MAX / work) {
         if !flow.pass()? {
             return Ok(());
         }
     }
-    Err((0, "too tangled to check"))
+    Err((0, "loops are nested too deep to check"))
 }
 
 struct Flow<'c> {
