@@ -77,7 +77,8 @@ def _secret(expression: str) -> Attack:
 
 SOURCE_NESTING = {
     "blocks of if": Attack("if(1, 1, =)\n" * 3_000 + "x = 1", RECURSION),
-    "blocks of if to the size limit": Attack("if(1, 1, =)\n" * 80_000, RECURSION),
+    "blocks of if to the limit of statements": Attack("if(1, 1, =)\n" * 20_000, RECURSION),
+    "blocks of if to the size limit": Attack("if(1, 1, =)\n" * 80_000, TOO_LARGE),
     "loops in loops": Attack("startLoop(i, 1, 1)\n" * 3_000 + "x = 1", ANSWERED | TOO_LARGE),
     "loops in loops that all turn": Attack("startLoop(i, 1, 9)\n" * 200 + "x = 1", DEADLINE),
     "calls in calls": Attack(IDENTITY + f"addVar(x, {nested('f(', 3_000, '1', ')')})", RECURSION),

@@ -7,7 +7,7 @@ mod calls;
 
 use self::calls::Resolution;
 use super::expression::Expressions;
-use super::limits::{RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX};
+use super::limits::{RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX, STATEMENTS_MAX};
 use super::line::{Line, brace_balance, classify, is_call};
 use super::source::{Source, strip};
 use super::span::Span;
@@ -39,29 +39,21 @@ impl std::error::Error for ScriptError {}
 /// Reads a script.
 ///
 /// # Errors
-/// It is over [`SCRIPT_BYTES_MAX`], or has an `else()` directly in a loop.
+/// It is over [`SCRIPT_BYTES_MAX`] or [`STATEMENTS_MAX`], or has an `else()` directly in a loop. The first of those in the
+/// text ends the reading.
 pub fn parse(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
-    let script = parse_leniently(text)?;
-    match script
-        .remarks
-        .iter()
-        .find(|remark| remark.kind == RemarkKind::ElseInLoop)
-    {
-        None => Ok(script),
-        Some(remark) => Err(ScriptError {
-            message: "'branches'".into(),
-            code: "else_in_loop",
-            span: remark.span,
-        }),
-    }
+    read(text.into(), false)
 }
 
 /// Reads a script for somebody who wants to know all that is wrong with it; it is not to be run.
 ///
 /// # Errors
-/// It is over [`SCRIPT_BYTES_MAX`].
+/// It is over [`SCRIPT_BYTES_MAX`] or [`STATEMENTS_MAX`].
 pub fn parse_leniently(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
-    let text = text.into();
+    read(text.into(), true)
+}
+
+fn read(text: Box<str>, leniently: bool) -> Result<Script, ScriptError> {
     if text.len() > SCRIPT_BYTES_MAX {
         let message = format!(
             "Script too large: {} bytes, at most {SCRIPT_BYTES_MAX} are read",
@@ -75,7 +67,11 @@ pub fn parse_leniently(text: impl Into<Box<str>>) -> Result<Script, ScriptError>
     }
     let source = Source::new(text);
     let mut parser = Parser::new(&source);
+    parser.leniently = leniently;
     parser.program();
+    if let Some(error) = parser.refused {
+        return Err(error);
+    }
     parser.settle();
     let Parser { mut script, .. } = parser;
     script.source = source;
@@ -92,6 +88,9 @@ struct Parser<'a> {
     bodies: Vec<Body>,
     open: Vec<OpenBlock>,
     rescan_bytes_left: u64,
+    leniently: bool,
+    /// Why the script is not read any further.
+    refused: Option<ScriptError>,
 }
 
 /// A run of lines being read as a program: all of them, or a function's.
@@ -120,9 +119,9 @@ impl<'a> Parser<'a> {
             .collect();
         let script = Script {
             source: Source::new(""),
-            statements: Vec::with_capacity(lines.len()),
+            statements: Vec::with_capacity(lines.len().min(STATEMENTS_MAX + 1)),
             blocks: vec![Block::default()],
-            calls: Vec::with_capacity(lines.len()),
+            calls: Vec::with_capacity(lines.len().min(STATEMENTS_MAX + 1)),
             arguments: Vec::new(),
             functions: Vec::new(),
             function_names: HashMap::new(),
@@ -144,6 +143,8 @@ impl<'a> Parser<'a> {
             bodies: Vec::new(),
             open: Vec::new(),
             rescan_bytes_left: RESCAN_BYTES_BASE + text.len() as u64 * RESCANS_PER_BYTE,
+            leniently: false,
+            refused: None,
         }
     }
 
@@ -158,6 +159,16 @@ impl<'a> Parser<'a> {
             let index = body.next;
             body.next += 1;
             self.line(index);
+            if self.script.statements.len() > STATEMENTS_MAX {
+                self.refused = Some(ScriptError {
+                    message: format!("Script too large: more than {STATEMENTS_MAX} statements"),
+                    code: "script_too_large",
+                    span: self.lines[index as usize],
+                });
+            }
+            if self.refused.is_some() {
+                return;
+            }
         }
     }
 
@@ -306,6 +317,13 @@ impl<'a> Parser<'a> {
             return self.remark(RemarkKind::ElseWithoutBlock, span);
         };
         let Some(when_false) = block.when_false else {
+            if !self.leniently {
+                self.refused = Some(ScriptError {
+                    message: "'branches'".into(),
+                    code: "else_in_loop",
+                    span,
+                });
+            }
             return self.remark(RemarkKind::ElseInLoop, span);
         };
         let again = std::mem::replace(&mut block.seen_else, true);

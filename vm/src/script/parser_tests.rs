@@ -1,8 +1,8 @@
 //! Structure under pressure: depth, length, limits.
 
-use super::limits::{NESTED_CALLS_MAX, SCRIPT_BYTES_MAX};
-use super::parse;
+use super::limits::{NESTED_CALLS_MAX, SCRIPT_BYTES_MAX, STATEMENTS_MAX};
 use super::tree::{ArgumentValue, StatementKind, TextForm};
+use super::{parse, parse_leniently};
 use std::fmt::Write as _;
 
 /// Runs on a stack as small as a thread's by default.
@@ -16,13 +16,13 @@ fn on_small_stack(test: impl FnOnce() + Send + 'static) {
 }
 
 #[test]
-fn a_hundred_thousand_nested_ifs_are_read_and_dropped_without_recursion() {
+fn as_many_nested_ifs_as_may_be_are_read_and_dropped_without_recursion() {
     on_small_stack(|| {
-        let script = parse("if(a,1,=)\n".repeat(100_000)).unwrap();
-        assert_eq!(script.statements().count(), 100_000);
+        let script = parse("if(a,1,=)\n".repeat(STATEMENTS_MAX)).unwrap();
+        assert_eq!(script.statements().count(), STATEMENTS_MAX);
         assert_eq!(script.block(script.root()).count(), 1);
-        let closed = parse("if(a)\n".repeat(90_000) + &"end()\n".repeat(60_000) + "f()").unwrap();
-        assert_eq!(closed.statements().count(), 90_001);
+        let closed = parse("if(a)\n".repeat(19_999) + &"end()\n".repeat(15_000) + "f()").unwrap();
+        assert_eq!(closed.statements().count(), 20_000);
     });
 }
 
@@ -111,6 +111,31 @@ fn a_script_over_the_size_limit_is_refused() {
     assert!(parse("x".repeat(SCRIPT_BYTES_MAX)).is_ok());
     let error = parse("x".repeat(SCRIPT_BYTES_MAX + 1)).unwrap_err();
     assert_eq!(error.code, "script_too_large");
+}
+
+#[test]
+fn a_script_of_too_many_statements_is_refused_at_the_first_of_them() {
+    assert!(parse("a=b\n".repeat(STATEMENTS_MAX)).is_ok());
+    for count in [STATEMENTS_MAX + 1, 12 * STATEMENTS_MAX] {
+        let error = parse("a=b\n".repeat(count)).unwrap_err();
+        assert_eq!(error.code, "script_too_large");
+        assert_eq!(error.span.start as usize, 4 * STATEMENTS_MAX);
+        assert_eq!(parse_leniently("a=b\n".repeat(count)).err(), Some(error));
+    }
+}
+
+#[test]
+fn the_first_error_of_a_script_ends_its_reading() {
+    let text = format!(
+        "startLoop(i,1,1)\nelse()\n{}",
+        "a=b\n".repeat(STATEMENTS_MAX)
+    );
+    let error = parse(text.as_str()).unwrap_err();
+    assert_eq!((error.code, error.span.start), ("else_in_loop", 17));
+    // Who wants to know all that is wrong reads on.
+    let error = parse_leniently(text.as_str()).unwrap_err();
+    assert_eq!(error.code, "script_too_large");
+    assert!(parse_leniently("startLoop(i,1,1)\nelse()\nendLoop()").is_ok());
 }
 
 #[test]
