@@ -270,7 +270,7 @@ class Program:
             "bytes": lambda: f"str({v(d, 'int')}).encode()",
             "int": lambda: f"int({v(d, 'int')})",
         }[kind]
-        return literal() if d <= 0 or self.random.random() < 0.5 else made()
+        return self.pick(literal) if d <= 0 or self.random.random() < 0.5 else self.pick(made)
 
     def bound(self, make: Callable[[str], str]) -> str:
         """A part in which one more name is bound. No name hides another: a comprehension is no function in the VM."""
@@ -394,7 +394,10 @@ class Program:
 
     def subscript(self, d: int) -> str:
         v = self.value
-        bound = lambda: self.pick("", "", "0", "1", "-1", "2", "-3", "9", lambda: v(d, "int"))
+
+        def bound() -> str:
+            return self.pick("", "", "0", "1", "-1", "2", "-3", "9", lambda: v(d, "int"))
+
         return self.pick(
             lambda: f"[{v(d, 'int')}]",
             lambda: f"[{self.pick('0', '1', '-1', '-2')}]",
@@ -570,7 +573,10 @@ class Program:
             simple = (*simple, lambda: f"return {v(2)}", lambda: "return")
         if depth <= 0 or self.random.random() < 0.5:
             return [self.random.choice(simple)()]
-        block = lambda **inside: self.block(depth - 1, **{"loop": loop, "function": function, **inside})
+
+        def block(*, loop: bool = loop, function: bool = function) -> list[str]:
+            return self.block(depth - 1, loop=loop, function=function)
+
         match self.random.randrange(8):
             case 0 | 1:
                 lines = [f"if {v(2, 'bool')}:", *block()]
@@ -583,7 +589,7 @@ class Program:
                          else f"for {target} in {self.pick('range(3)', 'enumerate(s0[:3])', 'list(d0.items())[:3]', 'zip(l0[:2], s0[:3])', 'sorted(e0)[:3]', '[]')}:"]  # fmt: skip
                 return [*lines, *block(loop=True)] + (["else:", *block()] if self.random.random() < 0.4 else [])
             case 4:
-                head = ["turns = 0", f"while turns < {self.pick('3', '2')} and {v(1, 'bool')}:", "    turns += 1"]
+                head = [f"turns{depth} = 0", f"while turns{depth} < {self.pick('3', '2')} and {v(1, 'bool')}:", f"    turns{depth} += 1"]
                 return [*head, *block(loop=True)] + (["else:", *block()] if self.random.random() < 0.4 else [])
             case 5 | 6:
                 caught = self.pick(

@@ -63,7 +63,7 @@ fn where_ways_meet_only_what_both_wrote_counts() {
     );
     // Found in the second pass: the way back brings less.
     refused(
-        "load =r4 k0\nmove =r6 r4\ncall #0 =r2 r+3 k65535\nload =r5 k0\njump_if r0 @1\nreturn r5",
+        "load =r4 k0\nmove =r6 r4\ncall #0 =r2 r+3 k65535\nload =r5 k0\njump_if_not r0 @6\nloop @1\nreturn r5",
         UNWRITTEN,
     );
     // The item is there in the loop, not after it.
@@ -115,6 +115,13 @@ fn a_handler_has_what_every_instruction_that_it_covers_has() {
 fn jumps_and_ends_stay_inside() {
     refused("jump @1", "target out of range");
     refused("load =r4 k0", "the end is reached");
+    accepted("jump_if r0 @2\nloop @0\nreturn r0");
+    for back in ["jump @0", "jump_if r0 @0", "jump_if_not r0 @0"] {
+        refused(
+            &format!("{back}\nreturn r0"),
+            "a way back that is not counted",
+        );
+    }
     refused("try_name =r4 k0\nreturn r0", "nothing to skip");
 }
 

@@ -205,10 +205,9 @@ impl<'c> Flow<'c> {
                 if let Some(to) = op.target() {
                     let set = self.sets[to.index()] as usize;
                     // Seeded for the fuzzers: what a conditional jump brings is not looked at.
-                    if !(cfg!(feature = "seeded_bug")
-                        && matches!(op, Op::JumpIfNot { .. })
-                        && self.reached[set])
-                    {
+                    if cfg!(feature = "seeded_bug") && matches!(op, Op::JumpIfNot { .. }) {
+                        self.reached[set] = true;
+                    } else {
                         self.meet(set, written);
                     }
                 }

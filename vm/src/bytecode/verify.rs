@@ -94,8 +94,10 @@ fn verify_one(
         return fail(0, "too many handlers");
     }
     for handler in &code.handlers {
+        // A handler before its end could raise into itself for ever.
         if handler.start > handler.end
             || handler.end as usize > code.ops.len()
+            || handler.target.0 < handler.end
             || handler.target.index() >= code.ops.len()
             || handler.caught.index() >= registers
         {
@@ -138,6 +140,12 @@ fn instruction_problem(
         Op::DictUpdate {
             few: Few(1), dict, ..
         } if dict.0 < 2 => Some("named arguments without what is called"),
+        // Only these two count: an endless loop of others would never yield.
+        Op::Jump { to } | Op::JumpIf { to, .. } | Op::JumpIfNot { to, .. }
+            if to.index() <= instruction =>
+        {
+            Some("a way back that is not counted")
+        }
         Op::Yield { .. } if !code.is_generator => Some("yield outside a generator"),
         _ => counts(code, op),
     }
