@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,9 @@ from supervisor.sources.command_file import parse_command
 from tests.commands.connector import CATALOG, same
 from tests.commands.reference import execute
 from tests.docs.markdown import read
+from tests.vm.test_definitions import machine
+
+__all__ = ["machine"]
 
 DOCUMENTS = ("docs/language.md", "docs/definitions.md")
 EXAMPLE = re.compile(
@@ -55,10 +59,33 @@ def test_every_script_has_its_result(document: str) -> None:
     ids=lambda example: example.script[:40],
 )
 def test_example(example: Example) -> None:
+    body = {"script": example.script, "variables": example.request.get("variables", {})}
+    check(example, *execute(body, example.request.get("query", {})))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [example for document in DOCUMENTS for example in examples(document)],
+    ids=lambda example: example.script[:40],
+)
+def test_example_on_the_vm(machine: subprocess.Popen[str], example: Example) -> None:
+    commands = {
+        name: {"code": command.code, "items": [entry["item"] for entry in json.loads(command.interface_json)]}
+        for name, command in CATALOG.items()
+    }
+    body = {"script": example.script, "variables": example.request.get("variables", {})}
+    request = {"commands": commands, "body": json.dumps(body), "query": example.request.get("query", {})}
+    assert machine.stdin is not None
+    assert machine.stdout is not None
+    machine.stdin.write(json.dumps(request) + "\n")
+    machine.stdin.flush()
+    answer = json.loads(machine.stdout.readline())
+    check(example, answer["status"], json.loads(answer["body"]))
+
+
+def check(example: Example, status: int, answer: dict[str, Any]) -> None:
     assert example.result.keys() <= {"status", "result", "variables", "error"}
     assert example.request.keys() <= {"variables", "query"}
-    body = {"script": example.script, "variables": example.request.get("variables", {})}
-    status, answer = execute(body, example.request.get("query", {}))
     wanted = {"status": 400 if "error" in example.result else 200, **example.result}
     for key, value in wanted.items():
         assert same(status if key == "status" else answer.get(key), value), answer

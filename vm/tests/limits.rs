@@ -54,6 +54,9 @@ fn code_of(script: &str, code: &str) -> &'static str {
 fn endless_loops_end_by_fuel() {
     for code in [
         "while True:\n    pass",
+        "while True:\n    continue",
+        "while True:\n    try:\n        continue\n    finally:\n        pass",
+        "while True:\n    if task: continue\n    break",
         "while True:\n    try:\n        while True: pass\n    except BaseException:\n        pass\n    finally:\n        x = 1",
         "def f():\n    return f\nwhile f(): pass",
         "x = [1]\nfor y in x:\n    x.append(y)",

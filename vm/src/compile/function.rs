@@ -365,7 +365,14 @@ impl Function<'_> {
             let Some(target) = self.labels[label.0] else {
                 return Err(self.too_large());
             };
-            self.code.ops[place].set_target(Target(target));
+            let op = &mut self.code.ops[place];
+            // `continue` in a `while` goes back: that must be counted, or it never yields.
+            if let Op::Jump { to } = *op
+                && target as usize <= place
+            {
+                *op = Op::Loop { to };
+            }
+            op.set_target(Target(target));
         }
         Ok(self.code)
     }

@@ -165,8 +165,16 @@ fn add<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, F
 
 fn take<'a>(context: &mut Context<'a>, args: Args<'a, '_>, name: &str) -> Result<bool, Fault<'a>> {
     let set = changeable(context, args, name)?;
-    let hash = hash_value(context, args.or_none(0))?;
-    Ok(set.entries().remove(args.or_none(0), hash).is_some())
+    let item = match args.or_none(0) {
+        // A set is looked for as the frozen one that it equals.
+        Value::Set(set) if !set.is_frozen() => {
+            let frozen = combine(context, Binary::Or, set.entries(), set.entries(), true)?;
+            Value::Set(frozen)
+        }
+        item => item,
+    };
+    let hash = hash_value(context, item)?;
+    Ok(set.entries().remove(item, hash).is_some())
 }
 
 fn pop<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
