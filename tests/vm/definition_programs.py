@@ -521,7 +521,7 @@ class Program:
 
     def list_change(self) -> str:
         """A method that changes a list. Its argument stands alone: see `sure`."""
-        calls = ("append(w)", "extend(w)", "insert(1, w)", "pop()", "pop(0)", "remove(w)", "sort()", "sort(key=str)")
+        calls = ("append(w)", "extend(w)", "insert(1, w)", "pop()", "pop(0)", "remove(w)", "sort(key=str)")
         call = self.random.choice((*calls, "reverse()", "clear()"))
         argument = self.value(2, "list" if call == "extend(w)" else "")
         return f"w = {argument}; {self.random.choice(NAMES['list'])}.{call}"

@@ -26,6 +26,8 @@ UNBOUND = re.compile(
     r"(?:(?:UnboundLocal|Name)Error: )?cannot access (?:local|free) variable '(\w+)' "
     r"where it is not associated with a value(?: in enclosing scope)?"
 )
+# The words of a parser of other text are its own.
+JSON = re.compile(r"JSONDecodeError: [^\"]*")
 TIMES = 12 * int(os.environ.get("DIFFERENTIAL", "1"))
 
 
@@ -42,7 +44,7 @@ def by_statement(noted: list[Any]) -> dict[int, list[Any]]:
 
 def plain(variables: dict[str, Any]) -> dict[str, Any]:
     """The variables without what may differ."""
-    read: dict[str, Any] = json.loads(UNBOUND.sub(r"unbound \1", json.dumps(variables)))
+    read: dict[str, Any] = json.loads(JSON.sub("JSON", UNBOUND.sub(r"unbound \1", json.dumps(variables))))
     return read
 
 
@@ -61,7 +63,7 @@ def check(machine: subprocess.Popen[str], seed: int, units: int) -> None:
         assert parts.get(number) == noted, f"seed {seed}, statement {number}:\n{statement}"
 
 
-@settings(max_examples=TIMES, deadline=None)
+@settings(max_examples=TIMES, deadline=None, derandomize="DIFFERENTIAL" not in os.environ)
 @given(seed=st.integers(0, 2**64), units=st.sampled_from([4000, 4000, 1000]))
 @example(seed=0, units=300)
 def test_generated_definitions_agree(machine: subprocess.Popen[str], seed: int, units: int) -> None:
