@@ -48,12 +48,13 @@ wheel: $(VENV)/.run ## Build the wheel into build/wheels
 
 # ---- checks and tests --------------------------------------------------------------------------
 
+# Monty takes ten minutes of CPU to build: `make bench-vm` alone needs it.
 .PHONY: check
 check: $(VENV)/.dev build ## Format, lint, types, clippy; warnings are errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cd bench/reference && cargo fmt --all --check
-	cd bench/reference && CARGO_TARGET_DIR=$(CURDIR)/build/reference/cargo cargo clippy --release --all-targets --locked -- -D warnings
+	cd bench/reference && CARGO_TARGET_DIR=$(CURDIR)/build/reference/cargo cargo clippy --workspace --exclude reference-monty --release --all-targets --locked -- -D warnings
 	cd tests/clients/tonic && cargo fmt --check
 	cd tests/clients/tonic && CARGO_TARGET_DIR=$(CURDIR)/build/clients/cargo cargo clippy --release --all-targets --locked -- -D warnings
 	$(BIN)/ruff format --check .
@@ -68,6 +69,10 @@ test: $(VENV)/.dev build ## Every test: Rust, the memory model, Python, whole ap
 	$(MAKE) --no-print-directory test-loom
 	$(BIN)/python -m pytest
 
+.PHONY: test-wrk
+test-wrk: $(VENV)/.dev build ## The HTTP benchmark with wrk itself (on Debian: apt-get install wrk)
+	$(BIN)/python -m pytest -q tests/bench/with_wrk.py
+
 .PHONY: test-loom
 test-loom: ## The announcement protocol under every interleaving (loom)
 	RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --package shm_catalog --locked --release --quiet loom
@@ -80,11 +85,11 @@ miri: ## The engine's core and its header decoder under Miri (nightly; a few min
 FUZZ_S ?= 60
 
 .PHONY: fuzz
-fuzz: ## Fuzz the engine's core and header decoder, and the VM's scripts, definitions and bytecode (FUZZ_S seconds each)
+fuzz: ## Fuzz the engine's core and header decoder, and the VM's scripts, definitions, bytecode and its binary form (FUZZ_S seconds each)
 	@cargo fuzz --version >/dev/null 2>&1 || { echo "cargo-fuzz is needed: cargo install cargo-fuzz --locked" >&2; exit 1; }
 	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run hpack -- -max_total_time=$(FUZZ_S)
 	cd engine && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run connection -- -max_total_time=$(FUZZ_S)
-	cd vm && for target in scripts definitions bytecode; do \
+	cd vm && for target in scripts definitions bytecode binary; do \
 		RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run $$target -- -max_total_time=$(FUZZ_S) || exit 1; \
 	done
 
@@ -129,6 +134,10 @@ bench-hydration: $(VENV)/.dev build ## Memory and time of hydrating a million ro
 bench-count: ## Instructions a request through the engine's core; fails when one grew by more than 5 %
 	$(PYTHON) engine/instructions.py
 
+.PHONY: bench-metering
+bench-metering: ## Instructions that counting the use of scripts costs (limit 3 %), and their end
+	$(PYTHON) vm/metering.py
+
 .PHONY: bench-tuning
 bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 minutes, root; TRIAL=name for one)
 	$(BIN)/python -m bench.tuning $(TRIAL)
@@ -136,6 +145,14 @@ bench-tuning: $(VENV)/.dev build ## What each setting of tuning.md is worth (12 
 .PHONY: bench-engine
 bench-engine: $(VENV)/.dev build ## The lookup engine against tonic and the bound, with its limits (JSON=file)
 	$(BIN)/python -m bench.engine $(BENCH_JSON)
+
+.PHONY: bench-vm
+bench-vm: $(VENV)/.dev build ## Scripts and definitions beside CPython, Lua, LuaJIT and Monty, with their limits (JSON=file)
+	$(BIN)/avap bench vm $(BENCH_JSON)
+
+.PHONY: bench-http
+bench-http: $(VENV)/.dev build ## CPU and latency of a script over HTTP, beside hyper alone, with its limit (needs wrk; JSON=file)
+	$(BIN)/python -m bench.http $(BENCH_JSON)
 
 .PHONY: bench-attacks
 bench-attacks: $(VENV)/.dev build ## What each attack does to the latency of a healthy client (JSON=file)

@@ -197,6 +197,8 @@ class Announcer:
     def __new__(cls, name: str) -> Self: ...
     def announce(self, generation: int, segment_id: int, length: int, code_segment_id: int = 0) -> None:
         """Makes this the current version. Raises: SegmentError (``generation``) unless it is above the current."""
+    def announce_code(self, generation: int, code_segment_id: int) -> bool:
+        """Adds the compiled definitions of the current version. False: ``generation`` is not the current one."""
     def current(self) -> tuple[int, int, int, int] | None:
         """``(generation, segment id, length, code segment id)``, None before the first."""
 
@@ -264,6 +266,28 @@ class Room(TypedDict):
 def room_available(path_of_shm: str = "/dev/shm") -> Room:
     """How much memory could be taken now. Raises: SegmentError."""
 
+@final
+class ScriptTimer:
+    """Runs scripts over the segment ``/dev/shm/<name>`` on the calling thread, as an HTTP worker would: for benchmarks.
+
+    Its caches are empty at first. Times are CPU time of the thread in nanoseconds. A body is that of a POST to
+    ``/api/v1/execute``; at most 1,000,000 turns. The GIL is kept.
+    Raises: GoneError, SegmentError; its methods ValueError for a body that is wrong, a script that fails, and one
+    that uses another amount of fuel than in its first turn.
+    """
+
+    def __new__(cls, segment_name: str, memory_bytes: int = 16777216) -> Self: ...
+    def run(self, body: builtins.bytes) -> tuple[int, str, int]:
+        """Status, body and fuel of one answer. A script that fails is answered too."""
+    def each_ns(self, body: builtins.bytes, runs: int) -> list[int]:
+        """Time of each of some turns, from the program's look-up to the answer; the first ones compile."""
+    def turns_ns(self, body: builtins.bytes, turns: int) -> int:
+        """Time of all turns, from the program's look-up in the cache to the answer, after one that is not measured."""
+    def turns_with_body_ns(self, body: builtins.bytes, turns: int) -> int:
+        """The same with the reading of the body."""
+    def compile_ns(self, scripts: list[str]) -> int:
+        """Time to find that each script is not compiled, to compile it, and to keep it."""
+
 def run_load(plan: str) -> str:
     """Make load as the JSON `plan` says (bench/src/plan.rs) and return the report as JSON (bench/src/report.rs).
 
@@ -290,4 +314,30 @@ def run_worker(control_fd: int, name_process: Callable[[str, int], object]) -> i
 
     ``name_process`` is called once with the worker's role and slot. Returns the exit code of the process: 0, 71
     when the system refused something, 78 for orders that cannot be followed.
+    """
+
+def run_compiler(control_fd: int) -> int:
+    """Compiles the definitions of one version as the order says that comes through ``control_fd``, and reports there.
+
+    Frames are u32 little-endian length and JSON. Returns the exit code at once when the other end is closed: the
+    process must end then, whatever its threads do.
+    """
+
+def code_verify(name: str) -> tuple[int, int, int, int]:
+    """Checks the code segment ``/dev/shm/<name>``: digest, index, every entry's checksum, its form.
+
+    Returns how many definitions it has, do not compile, are in quarantine, and its bytes. Raises: GoneError,
+    SegmentError (``damaged``, ``system``).
+    """
+
+def code_progress(name: str) -> tuple[int, tuple[str, str] | None]:
+    """How far the writer of a code segment came: definitions done, source hash (hex) and name of the one under way.
+
+    Raises: SegmentError (``system``).
+    """
+
+def code_failures(name: str, limit: int) -> list[tuple[str, str, bool, int, int, str]]:
+    """At most ``limit`` definitions that cannot run: name, source hash, in quarantine, line, column, message.
+
+    Raises: GoneError, SegmentError.
     """

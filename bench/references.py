@@ -75,7 +75,8 @@ def _go() -> list[str]:
     return [str(_built("go", [source / name for name in ("main.go", "go.mod", "go.sum")], build))]
 
 
-def _rust(name: str) -> list[str]:
+def rust_program(name: str) -> Path:
+    """A program of the Rust workspace, built if need be. Raises MissingToolError and BenchError."""
     files = [SOURCES / "Cargo.toml", SOURCES / "Cargo.lock", SOURCES / name / "Cargo.toml"]
     files += (SOURCES / name).rglob("*.rs")
 
@@ -87,7 +88,11 @@ def _rust(name: str) -> list[str]:
         toolchains.run(command, cwd=SOURCES, environ=environ)
         shutil.copy(BUILD_DIR / "cargo" / "release" / package, program)
 
-    return [str(_built(name, files, build))]
+    return _built(name, files, build)
+
+
+def _rust(name: str) -> list[str]:
+    return [str(rust_program(name))]
 
 
 REFERENCES: Mapping[str, Reference] = {
@@ -117,16 +122,23 @@ def reference(
     if not 1 <= workers <= (chosen.workers_max or workers):
         raise BenchError(f"the reference server {name} has at most {chosen.workers_max} worker; found {workers}")
     command = [*chosen.command(), str(catalog), version, str(workers)]
+    with program_server(name, command, {"API_KEY": key}, cores) as (address, pids):
+        yield Target(name, address, key, {version.partition("-")[2]: catalog}, pids)
+
+
+@contextmanager
+def program_server(
+    name: str, command: Sequence[str], environ: Mapping[str, str] | None = None, cores: Sequence[int] | None = None
+) -> Iterator[tuple[str, Callable[[], list[int]]]]:
+    """A server program for the length of the block: its address, and how to find its processes. Raises BenchError."""
     with tempfile.TemporaryFile() as stderr:
         with nullcontext() if cores is None else on(cores):
             process = subprocess.Popen(
-                command, env={**os.environ, "API_KEY": key}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                command, env={**os.environ, **(environ or {})}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=stderr, start_new_session=True,
             )  # fmt: skip
         try:
-            address = _address(name, process, stderr)
-            versions = {version.partition("-")[2]: catalog}
-            yield Target(name, address, key, versions, lambda: session_pids(process.pid))
+            yield _address(name, process, stderr), lambda: session_pids(process.pid)
         finally:
             _stop(process)
 

@@ -81,6 +81,38 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(rejected))
         return admin_pb2.UnpinReply(was_pinned=was_pinned)
 
+    async def Check(self, request: admin_pb2.CheckRequest, context: Context) -> admin_pb2.CheckReply:  # noqa: N802
+        """The definitions that cannot run, once they are compiled."""
+        compilation = self._supervisor.compilation
+        await compilation.settled()
+        found = await compilation.failures()
+        if found is None:
+            current = self._supervisor.publisher.current
+            return admin_pb2.CheckReply(
+                generation=current.generation if current else 0,
+                state=compilation.state,
+                message=str(compilation.error or "there is no catalogue to check"),
+            )
+        version, failures = found
+        assert version.code is not None, "failures are read from it"
+        return admin_pb2.CheckReply(
+            generation=version.generation,
+            state="compiled",
+            definitions=version.code.definitions,
+            failed=version.code.refused + version.code.quarantined,
+            failures=[
+                admin_pb2.DefinitionFailure(
+                    name=one.name,
+                    line=one.line,
+                    column=one.column,
+                    message=one.message,
+                    quarantined=one.quarantined,
+                    source=one.source,
+                )
+                for one in failures
+            ],
+        )
+
 
 async def serve(supervisor: Supervisor) -> grpc.aio.Server:
     """Listen on `admin.sock`, which only the owner may open. Raises StateDirectoryError."""

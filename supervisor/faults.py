@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from appliance.logging import Logger
 
-PLACES = ("refresh", "reload", "workers", "heartbeats", "monitor", "ready")
+PLACES = ("refresh", "reload", "workers", "heartbeats", "monitor", "ready", "compilation")
 """The label values of `avap_supervisor_faults_total{place}`."""
 PAUSE_S = 1.0
 

@@ -1,7 +1,7 @@
-"""The one thread that asks the source and works on segments.
+"""A thread for blocking calls: one asks the source and works on its segments, one works on code segments.
 
-One thread: a source is asked one thing at a time. It is a daemon, and not of a `ThreadPoolExecutor`, whose threads the
-interpreter waits for at exit without a limit: a source that hangs must not keep the appliance from ending.
+One thread each: a source is asked one thing at a time. It is a daemon, and not of a `ThreadPoolExecutor`, whose
+threads the interpreter waits for at exit without a limit: a source that hangs must not keep the appliance from ending.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Result = TypeVar("Result")
 class HydrationThread:
     """Makes blocking calls, in the order they were asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "hydration") -> None:
         """Start it."""
         self._calls: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
-        self._thread = Thread(target=self._run, name="hydration", daemon=True)
+        self._thread = Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     async def call(self, function: Callable[..., Result], *arguments: object) -> Result:

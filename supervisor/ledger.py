@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
 import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         """Open or create the file `path`. Raises StateDirectoryError when it cannot be read and written."""
+        self._lock = threading.Lock()  # versions and their code take ids on threads of their own
         self._path = path
         try:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -72,22 +74,25 @@ class Ledger:
 
     def next_segment_id(self) -> int:
         """Give an id that no segment of this instance has had."""
-        self._entry = replace(self._entry, segment_id=self._entry.segment_id + 1)  # used up, written or not
-        self._write(self._entry)
-        return self._entry.segment_id
+        with self._lock:
+            self._entry = replace(self._entry, segment_id=self._entry.segment_id + 1)  # used up, written or not
+            self._write(self._entry)
+            return self._entry.segment_id
 
     def next_generation(self, pinned: str | None = None) -> int:
         """Take the next generation, and the pin to a digest with it in one write (None leaves the pin as it is).
 
         On disk before it is returned; raises StateDirectoryError when it cannot be, and nothing has changed then.
         """
-        pinned = self._entry.pinned if pinned is None else pinned
-        self._write(replace(self._entry, generation=self._entry.generation + 1, pinned=pinned))
-        return self._entry.generation
+        with self._lock:
+            pinned = self._entry.pinned if pinned is None else pinned
+            self._write(replace(self._entry, generation=self._entry.generation + 1, pinned=pinned))
+            return self._entry.generation
 
     def pin(self, digest: str) -> None:
         """Remember the pin to `digest`; an empty text ends it."""
-        self._write(replace(self._entry, pinned=digest))
+        with self._lock:
+            self._write(replace(self._entry, pinned=digest))
 
     def close(self) -> None:
         """Close the file."""

@@ -21,12 +21,14 @@ from prometheus_client.registry import Collector
 from appliance import __version__
 from appliance._native import WorkerSlots, metric_families
 from appliance.errors import OsRefusedError, PortTakenError
+from supervisor.compilation import OUTCOMES
 from supervisor.faults import PLACES
 
 if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
 
     from supervisor.supervisor import Supervisor
+    from supervisor.version import Code
 
 SCRAPE_TIMEOUT_S = 10.0
 """A connection that asks nothing, or does not take the answer, gives its thread back after it."""
@@ -84,6 +86,18 @@ def _age_s(supervisor: Supervisor) -> float:
     return max(0.0, time.time() - current.confirmed_at_ms / 1000) if current else 0.0
 
 
+def _code(supervisor: Supervisor) -> Code | None:
+    current = supervisor.publisher.current
+    return current.code if current else None
+
+
+def _definitions(supervisor: Supervisor) -> list[tuple[tuple[str, ...], float]]:
+    code = _code(supervisor)
+    refused, quarantined = (code.refused, code.quarantined) if code else (0, 0)
+    compiled = code.definitions - refused - quarantined if code else 0
+    return [(("compiled",), compiled), (("refused",), refused), (("quarantined",), quarantined)]
+
+
 SAMPLES = (
     Sample(GaugeMetricFamily, "avap_cache_size", "Commands in the announced version.", (),
            lambda s: _one(s.publisher.current.commands if s.publisher.current else 0)),
@@ -105,6 +119,20 @@ SAMPLES = (
            lambda s: _one(s.publisher.current.bad_rows if s.publisher.current else 0)),
     Sample(CounterMetricFamily, "avap_catalog_rejected", "Versions that were refused, by reason.", ("reason",),
            lambda s: [((reason,), s.publisher.rejections[reason]) for reason in REJECTION_REASONS]),
+    Sample(GaugeMetricFamily, "avap_code_announced", "1 while the announced version's definitions are compiled.", (),
+           lambda s: _one(float(_code(s) is not None))),
+    Sample(GaugeMetricFamily, "avap_code_bytes", "Bytes of the announced version's compiled definitions.", (),
+           lambda s: _one(code.bytes if (code := _code(s)) else 0)),
+    Sample(GaugeMetricFamily, "avap_definitions", "Definitions of the announced version, by what became of them.",
+           ("state",), lambda s: _definitions(s)),
+    Sample(CounterMetricFamily, "avap_definitions_compiled", "Definitions compiled, or copied from before.", ("how",),
+           lambda s: [((how,), s.compilation.definitions[how]) for how in ("compiled", "reused")]),
+    Sample(CounterMetricFamily, "avap_compiler_runs", "Compiler processes, by how they ended.", ("outcome",),
+           lambda s: [((outcome,), s.compilation.runs[outcome]) for outcome in OUTCOMES]),
+    Sample(GaugeMetricFamily, "avap_compiler_seconds", "Last compilation that was completed.", (),
+           lambda s: _one(s.compilation.seconds)),
+    Sample(GaugeMetricFamily, "avap_quarantined_definitions", "Sources that ended a compiler, of any version.", (),
+           lambda s: _one(len(s.compilation.quarantine.entries))),
     Sample(GaugeMetricFamily, "avap_snapshot_ok", "1 while the snapshot on disk is the announced version.", (),
            lambda s: _one(float(s.publisher.snapshot_ok))),
     Sample(GaugeMetricFamily, "avap_source_up", "1 while the last look at the source went well.", ("source",),

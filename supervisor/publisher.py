@@ -16,7 +16,7 @@ from appliance.errors import NotFoundError, OsRefusedError, StateDirectoryError
 from appliance.logging import Logger
 from supervisor.ledger import Ledger
 from supervisor.shared_memory import SharedMemoryArea
-from supervisor.version import Rejected, Version
+from supervisor.version import Code, Rejected, Version
 
 DIGEST_PREFIX_MIN = 6
 
@@ -46,6 +46,7 @@ class Publisher:
         self.rejections: Counter[str] = Counter()
         self.last_rejection: tuple[str, str, int] | None = None  # reason, message, ms since the epoch
         self.versions: list[Version] = []  # by announcement, the current one last
+        self.on_announce: Callable[[], None] = lambda: None
         self._area = area
         self._ledger = ledger
         self._announcer = announcer
@@ -123,7 +124,8 @@ class Publisher:
 
     def announce(self, version: Version, generation: int) -> None:
         """Make `version` the current one under a generation that was taken for it."""
-        self._announcer.announce(generation, version.segment_id, version.bytes)
+        code_segment_id = version.code.segment_id if version.code else 0
+        self._announcer.announce(generation, version.segment_id, version.bytes, code_segment_id)
         self._notify()
         version.generation = generation
         version.announced_at_ms = time.time_ns() // 1_000_000
@@ -133,6 +135,26 @@ class Publisher:
             bytes=version.bytes, origin=version.origin,
         )  # fmt: skip
         self.retire()
+        self.on_announce()
+
+    def announce_code(self, version: Version, code: Code) -> bool:
+        """Add the compiled definitions of a version. False when it was retired meanwhile: then `code` is unlinked."""
+        if version not in self.versions:
+            self._area.unlink(str(code.segment_id))
+            return False
+        version.code = code
+        if version is self.current and self._announcer.announce_code(version.generation, code.segment_id):
+            self._notify()
+        self._log.info(
+            "Code Broadcasted", generation=version.generation, digest=version.digest, definitions=code.definitions,
+            refused=code.refused, quarantined=code.quarantined, bytes=code.bytes,
+        )  # fmt: skip
+        return True
+
+    @property
+    def newest_code(self) -> Code | None:
+        """The compiled definitions of the last version that has any."""
+        return next((version.code for version in reversed(self.versions) if version.code), None)
 
     def discard(self, version: Version) -> None:
         """Unlink a segment that was never announced."""
@@ -182,6 +204,8 @@ class Publisher:
         retired, self.versions = self.versions[:-kept], self.versions[-kept:]
         for version in retired:
             self._area.unlink(str(version.segment_id))
+            if version.code is not None:
+                self._area.unlink(str(version.code.segment_id))
             self._log.info("Version Retired", generation=version.generation, digest=version.digest)
 
     def _refuse_snapshot(self, error: Exception) -> None:

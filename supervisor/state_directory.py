@@ -57,6 +57,11 @@ class StateDirectory:
         """The last announced version, for the next start."""
         return self.path / "catalog.snapshot"
 
+    @property
+    def quarantine(self) -> Path:
+        """Definitions that ended a compiler."""
+        return self.path / "quarantine.json"
+
     def close(self) -> None:
         """Release the directory for the next instance."""
         self.ledger.close()

@@ -14,6 +14,8 @@ from supervisor.worker_pool import Slot
 if TYPE_CHECKING:
     from supervisor.supervisor import Supervisor
 
+QUARANTINE_SHOWN = 20
+
 
 def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
     """The whole state, without a secret."""
@@ -58,6 +60,7 @@ def report(supervisor: Supervisor) -> admin_pb2.StatusReply:
             last_error=publisher.snapshot_error,
         ),
         workers=[_worker_status(supervisor, slot) for slot in supervisor.pool.slots],
+        code=_code_status(supervisor),
     )
     reply.catalog.rejected = publisher.rejections.total()
     if publisher.last_rejection is not None:
@@ -84,6 +87,26 @@ def _stat(path: Path) -> os.stat_result | None:
         return path.stat()
     except OSError:  # not there, or the folder is not ours any more
         return None
+
+
+def _code_status(supervisor: Supervisor) -> admin_pb2.CodeStatus:
+    compilation, current = supervisor.compilation, supervisor.publisher.current
+    entries = list(compilation.quarantine.entries.values())
+    code = current.code if current else None
+    return admin_pb2.CodeStatus(
+        state=compilation.state,
+        definitions=code.definitions if code else 0,
+        refused=code.refused if code else 0,
+        quarantined=code.quarantined if code else 0,
+        bytes=code.bytes if code else 0,
+        seconds=compilation.seconds,
+        last_error=str(compilation.error or ""),
+        quarantine=[
+            admin_pb2.QuarantinedDefinition(name=one.name, source=one.source, reason=one.reason, at_ms=one.at_ms)
+            for one in reversed(entries[-QUARANTINE_SHOWN:])
+        ],
+        quarantine_total=len(entries),
+    )
 
 
 def _worker_status(supervisor: Supervisor, slot: Slot) -> admin_pb2.WorkerStatus:

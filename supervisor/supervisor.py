@@ -25,12 +25,14 @@ from appliance.config import Keys, Loaded, Settings, allowed_cores, http_needs_k
 from appliance.errors import AvapError, OsRefusedError
 from appliance.logging import Logger
 from appliance.pb import admin_pb2
-from supervisor import admin, metrics, status, welcome
+from supervisor import admin, compilation, metrics, status, welcome
+from supervisor.compilation import Compilation
 from supervisor.faults import Faults
 from supervisor.hydration import Gate
 from supervisor.notify import Notifier
 from supervisor.pinning import beside, plan_pinning
 from supervisor.publisher import Publisher
+from supervisor.quarantine import Quarantine
 from supervisor.refresh import Refresh
 from supervisor.reload import need_restart
 from supervisor.shared_memory import SharedMemoryArea
@@ -53,6 +55,7 @@ class Supervisor:
     pool: WorkerPool
     publisher: Publisher
     refresh: Refresh
+    compilation: Compilation
     log: Logger
     faults: Faults
 
@@ -122,7 +125,11 @@ class Supervisor:
             def start(place: str, run: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
                 return group.create_task(self.faults.keep_going(place, run), name=place)
 
-            following = [start("refresh", self.refresh.run), start("reload", self._follow_hangups)]
+            following = [
+                start("refresh", self.refresh.run),
+                start("compilation", self.compilation.run),
+                start("reload", self._follow_hangups),
+            ]
             watching = [
                 start("heartbeats", self.pool.watch_heartbeats),
                 start("monitor", self._monitor),
@@ -189,6 +196,8 @@ class Supervisor:
             keep_generations=settings.catalog.keep_generations,
             notify=self.pool.notify_all,
         )
+        self.compilation = self._open_compilation(area)
+        stack.push_async_callback(self.compilation.stop)
         self.refresh = Refresh(
             self._source,
             self.publisher,
@@ -210,6 +219,28 @@ class Supervisor:
         stack.callback(self.state_directory.admin_socket.unlink, missing_ok=True)
         stack.push_async_callback(admin_server.stop, 0.5)
         self._opened = True
+
+    def _open_compilation(self, area: SharedMemoryArea) -> Compilation:
+        settings = self.settings
+        return Compilation(
+            self.publisher,
+            area,
+            self.state_directory.ledger,
+            Quarantine(self.state_directory.quarantine, self.log),
+            self.log,
+            compilation.Limits(
+                settings.vm.compiler_memory_mb,
+                settings.vm.compiler_cpu_ms,
+                settings.vm.compiler_wall_s,
+                settings.catalog.reserve_bytes,
+            ),
+            always=settings.http.workers > 0,
+            on_quarantine=self._tell_quarantine,
+        )
+
+    def _tell_quarantine(self) -> None:
+        sources = self.compilation.quarantine.reasons()
+        self.pool.broadcast({"type": "quarantine", "sources": sources}, "http")
 
     def _listen(self, stack: AsyncExitStack) -> dict[str, list[socket.socket]]:
         """Open the listening sockets of each role, one a worker slot."""
@@ -261,6 +292,7 @@ class Supervisor:
             "vm_cores": [] if settings.pin == "off" else list(allowed_cores()),
             "vm_memory_bytes": settings.vm.memory_mb << 20,
             "vm_timeout_ms": settings.vm.timeout_ms,
+            "quarantined": self.compilation.quarantine.reasons(),
         }
 
     async def _announce_ready(self) -> None:
@@ -348,6 +380,7 @@ class Supervisor:
             except Exception as error:
                 self.faults.caught("reload", error)
             self.pool.retry_now()
+            self.compilation.retry()
             await self.refresh.look(force=False, only_if_changed=False)
             if self._ready:
                 self._notifier.ready(self._summary())

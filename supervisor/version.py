@@ -18,6 +18,18 @@ class Rejected(Exception):  # noqa: N818 - an outcome, not a fault
         self.reason = reason
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The definitions of a version, compiled, in a segment of their own."""
+
+    segment_id: int
+    segment_name: str
+    bytes: int
+    definitions: int
+    refused: int  # do not compile
+    quarantined: int  # ended a compiler
+
+
 @dataclass(slots=True)
 class Version:
     """A verified segment. Times are milliseconds since the epoch."""
@@ -34,3 +46,4 @@ class Version:
     confirmed_at_ms: int = 0  # the source was last known to hold it; of a snapshot, when it was made
     duplicates: int = 0
     bad_rows: int = 0
+    code: Code | None = None  # None while it is not compiled

@@ -119,10 +119,10 @@ class WorkerPool:
         for slot in self.slots:
             os.eventfd_write(slot.event_fd, 1)
 
-    def broadcast(self, frame: Mapping[str, Any]) -> None:
-        """Send one frame to every running worker."""
+    def broadcast(self, frame: Mapping[str, Any], role: str = "") -> None:
+        """Send one frame to every running worker, or to those of one role."""
         for slot in self.slots:
-            if slot.process is not None:
+            if slot.process is not None and role in ("", slot.role):
                 slot.process.send(frame)
 
     def acked(self, generation: int) -> bool:

@@ -1,4 +1,4 @@
-"""`avap catalog list | rollback | unpin`."""
+"""`avap catalog list | check | rollback | unpin`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from appliance.cli import options
 from appliance.cli.connecting import STATUS_TIMEOUT_S, Admin, find_state_dir
 from appliance.cli.output import ago, person_reads, plain, print_json, print_table, size
+from appliance.errors import EXIT_NO
 
 ROLLBACK_EPILOG = """\b
 Examples:
@@ -23,13 +24,27 @@ ROLLBACK_TIMEOUT_S = 60.0
 DIGEST_SHOWN = 12
 """Digits of a digest on a terminal: enough for `--to`, and the table fits 80 columns."""
 UNPIN_TIMEOUT_S = 600.0
+CHECK_EPILOG = """\b
+Exit codes:
+  0  every definition compiles
+  1  some do not, and are listed; or nothing could be compiled
+
+\b
+Examples:
+  avap catalog check
+  avap catalog check --json | jq -r '.failures[].name'
+
+A command that does not compile is served as text all the same, and only a script that calls it fails. One that is
+quarantined ended the compiler; it is tried again when it is edited.
+"""
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the tree."""
-    group = typer.Typer(help="List versions, go back to one, follow the source again.",
+    group = typer.Typer(help="List versions, check definitions, go back to a version, follow the source again.",
                         no_args_is_help=True, rich_markup_mode=None)  # fmt: skip
     group.command("list")(list_versions)
+    group.command("check", epilog=CHECK_EPILOG)(check)
     group.command("rollback", epilog=ROLLBACK_EPILOG)(rollback)
     group.command("unpin")(unpin)
     app.add_typer(group, name="catalog")
@@ -63,6 +78,34 @@ def list_versions(
         rows,
         colours={"current": "green", "current pinned": "yellow"},
     )
+
+
+def check(
+    config: options.ConfigFile = None,
+    state_dir: options.StateDir = None,
+    timeout: options.Timeout = 600.0,
+    json: options.Json = False,
+) -> None:
+    """List the definitions that do not compile, with line and column."""
+    from appliance.pb import admin_pb2
+
+    with Admin(find_state_dir(config, state_dir)) as admin:
+        reply = admin.ask(admin.stub.Check, admin_pb2.CheckRequest(), timeout)
+    if json:
+        print_json(plain(reply))
+    elif reply.state != "compiled":
+        typer.echo(f"not checked: {reply.message}")
+    else:
+        for one in reply.failures:
+            place = "quarantined" if one.quarantined else f"line {one.line}, column {one.column}"
+            typer.echo(f"{one.name}: {place}: {one.message.removeprefix('quarantined: ')}")
+        unlisted = reply.failed - len(reply.failures)
+        if unlisted:
+            typer.echo(f"and {unlisted} more")
+        good = reply.definitions - reply.failed
+        typer.echo(f"generation {reply.generation}: {good} of {reply.definitions} definitions compile")
+    if reply.state != "compiled" or reply.failed:
+        raise typer.Exit(EXIT_NO)
 
 
 def rollback(

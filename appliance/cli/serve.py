@@ -83,7 +83,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the catalogue over gRPC until told to stop.
+    """Serve the catalogue over gRPC and run scripts over HTTP until told to stop.
 
     Options win over the environment, the environment over the configuration file. The log, JSON lines, goes to
     standard error.

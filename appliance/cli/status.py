@@ -106,6 +106,7 @@ def pairs(reply: admin_pb2.StatusReply) -> list[tuple[str, str]]:
         ("keys", f"{reply.keys} from {reply.key_source}"),
         ("state_dir", reply.state_dir),
         *_catalog_pairs(reply.catalog),
+        *_code_pairs(reply.code),
         ("source", _source(reply.source)),
     ]
     if reply.source.last_error and not reply.source.up:
@@ -139,6 +140,22 @@ def _catalog_pairs(catalog: admin_pb2.CatalogStatus) -> list[tuple[str, str]]:
     if catalog.rejected:
         last = catalog.last_rejection
         found.append(("rejected", f"{catalog.rejected}, last {ago(last.at_ms)}: {last.reason}: {last.message}"))
+    return found
+
+
+def _code_pairs(code: admin_pb2.CodeStatus) -> list[tuple[str, str]]:
+    text = code.state
+    if code.state == "compiled":
+        good = code.definitions - code.refused - code.quarantined
+        text = f"{good} of {code.definitions} definitions compiled, {size(code.bytes)}, in {code.seconds:.3f} s"
+    if code.refused or code.quarantined:
+        text += "; `avap catalog check` lists the others"
+    found = [("code", text)]
+    if code.last_error:
+        found.append(("code_error", code.last_error))
+    found += [("quarantined", f"{one.name} ({ago(one.at_ms)}): {one.reason}") for one in code.quarantine]
+    if code.quarantine_total > len(code.quarantine):
+        found.append(("quarantined", f"and {code.quarantine_total - len(code.quarantine)} more"))
     return found
 
 

@@ -232,6 +232,30 @@ class VmSettings(Section):
         le=1024,
         **_about("Memory of one script's run, in MiB.", "1 to 1024"),
     )
+    compiler_memory_mb: Integer = Field(
+        256,
+        ge=1,
+        le=65_536,
+        **_about(
+            "Memory for compiling the catalogue's definitions, in MiB, in a process of its own; a definition that "
+            "takes more is quarantined.",
+            "1 to 65536",
+        ),
+    )
+    compiler_cpu_ms: Integer = Field(
+        2000,
+        ge=1,
+        le=600_000,
+        **_about(
+            "CPU time for compiling one definition; one that takes more is quarantined.", "1 to 600000 milliseconds"
+        ),
+    )
+    compiler_wall_s: Seconds = Field(
+        60.0,
+        ge=0.1,
+        le=3600,
+        **_about("A compiler that makes no progress for this long is started again.", "0.1 to 3600 seconds"),
+    )
 
 
 class MetricsSettings(Section):

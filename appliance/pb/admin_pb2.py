@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0b\x61\x64min.proto\x12\ravap.admin.v1\"\x0f\n\rStatusRequest\"\xb8\x03\n\x0bStatusReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x15\n\rstarted_at_ms\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x14\n\x0cgrpc_address\x18\x06 \x01(\t\x12\x17\n\x0fmetrics_address\x18\x07 \x01(\t\x12\x12\n\nkey_source\x18\x08 \x01(\t\x12\x0c\n\x04keys\x18\t \x01(\x05\x12\x0c\n\x04wire\x18\n \x01(\t\x12-\n\x07\x63\x61talog\x18\x0b \x01(\x0b\x32\x1c.avap.admin.v1.CatalogStatus\x12+\n\x06source\x18\x0c \x01(\x0b\x32\x1b.avap.admin.v1.SourceStatus\x12/\n\x08snapshot\x18\r \x01(\x0b\x32\x1d.avap.admin.v1.SnapshotStatus\x12,\n\x07workers\x18\x0e \x03(\x0b\x32\x1b.avap.admin.v1.WorkerStatus\x12\x14\n\x0chttp_address\x18\x11 \x01(\t\x12\x11\n\tstate_dir\x18\x0f \x01(\t\x12\x10\n\x08warnings\x18\x10 \x03(\t\"\xad\x02\n\rCatalogStatus\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x08\x12\x0e\n\x06\x61ge_ms\x18\x08 \x01(\x03\x12\x0e\n\x06origin\x18\t \x01(\t\x12\x0e\n\x06pinned\x18\n \x01(\x08\x12\x30\n\x0elast_rejection\x18\x0b \x01(\x0b\x32\x18.avap.admin.v1.Rejection\x12\x10\n\x08rejected\x18\x0c \x01(\x04\x12\x12\n\nduplicates\x18\r \x01(\x04\x12\x10\n\x08\x62\x61\x64_rows\x18\x0e \x01(\x04\";\n\tRejection\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\"\xc5\x01\n\x0cSourceStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\n\n\x02up\x18\x02 \x01(\x08\x12\x15\n\rlast_ok_at_ms\x18\x03 \x01(\x03\x12\x17\n\x0flast_error_kind\x18\x04 \x01(\t\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12\x18\n\x10last_error_at_ms\x18\x06 \x01(\x03\x12\x16\n\x0enext_try_at_ms\x18\x07 \x01(\x03\x12\x13\n\x0bhydration_s\x18\x08 \x01(\x01\x12\x10\n\x08\x66\x61ilures\x18\t \x01(\r\"i\n\x0eSnapshotStatus\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x15\n\rwritten_at_ms\x18\x04 \x01(\x03\x12\x12\n\nlast_error\x18\x05 \x01(\t\"\xc6\x01\n\x0cWorkerStatus\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\r\n\x05state\x18\x04 \x01(\t\x12\x12\n\ngeneration\x18\x05 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\x04\x12\x10\n\x08restarts\x18\x07 \x01(\r\x12\x15\n\rstarted_at_ms\x18\x08 \x01(\x03\x12\x18\n\x10next_start_at_ms\x18\t \x01(\x03\x12\x12\n\nadopted_by\x18\n \x01(\x05\"\x1e\n\rReloadRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\"e\n\x0bReloadReply\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x10\n\x08\x63ommands\x18\x05 \x01(\x04\"\x15\n\x13ListVersionsRequest\"=\n\x11ListVersionsReply\x12(\n\x08versions\x18\x01 \x03(\x0b\x32\x16.avap.admin.v1.Version\"\xaf\x01\n\x07Version\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\x0e\n\x06origin\x18\x07 \x01(\t\x12\x0f\n\x07\x63urrent\x18\x08 \x01(\x08\x12\x0e\n\x06pinned\x18\t \x01(\x08\"\x1d\n\x0fRollbackRequest\x12\n\n\x02to\x18\x01 \x01(\t\"E\n\rRollbackReply\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\"\x0e\n\x0cUnpinRequest\" \n\nUnpinReply\x12\x12\n\nwas_pinned\x18\x01 \x01(\x08\x32\xf0\x02\n\x05\x41\x64min\x12\x42\n\x06Status\x12\x1c.avap.admin.v1.StatusRequest\x1a\x1a.avap.admin.v1.StatusReply\x12\x42\n\x06Reload\x12\x1c.avap.admin.v1.ReloadRequest\x1a\x1a.avap.admin.v1.ReloadReply\x12T\n\x0cListVersions\x12\".avap.admin.v1.ListVersionsRequest\x1a .avap.admin.v1.ListVersionsReply\x12H\n\x08Rollback\x12\x1e.avap.admin.v1.RollbackRequest\x1a\x1c.avap.admin.v1.RollbackReply\x12?\n\x05Unpin\x12\x1b.avap.admin.v1.UnpinRequest\x1a\x19.avap.admin.v1.UnpinReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0b\x61\x64min.proto\x12\ravap.admin.v1\"\x0f\n\rStatusRequest\"\xe1\x03\n\x0bStatusReply\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08instance\x18\x02 \x01(\t\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\x15\n\rstarted_at_ms\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x14\n\x0cgrpc_address\x18\x06 \x01(\t\x12\x17\n\x0fmetrics_address\x18\x07 \x01(\t\x12\x12\n\nkey_source\x18\x08 \x01(\t\x12\x0c\n\x04keys\x18\t \x01(\x05\x12\x0c\n\x04wire\x18\n \x01(\t\x12-\n\x07\x63\x61talog\x18\x0b \x01(\x0b\x32\x1c.avap.admin.v1.CatalogStatus\x12+\n\x06source\x18\x0c \x01(\x0b\x32\x1b.avap.admin.v1.SourceStatus\x12/\n\x08snapshot\x18\r \x01(\x0b\x32\x1d.avap.admin.v1.SnapshotStatus\x12,\n\x07workers\x18\x0e \x03(\x0b\x32\x1b.avap.admin.v1.WorkerStatus\x12\x14\n\x0chttp_address\x18\x11 \x01(\t\x12\x11\n\tstate_dir\x18\x0f \x01(\t\x12\x10\n\x08warnings\x18\x10 \x03(\t\x12\'\n\x04\x63ode\x18\x12 \x01(\x0b\x32\x19.avap.admin.v1.CodeStatus\"\xde\x01\n\nCodeStatus\x12\r\n\x05state\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x66initions\x18\x02 \x01(\x04\x12\x0f\n\x07refused\x18\x03 \x01(\x04\x12\x13\n\x0bquarantined\x18\x04 \x01(\x04\x12\r\n\x05\x62ytes\x18\x05 \x01(\x04\x12\x0f\n\x07seconds\x18\x06 \x01(\x01\x12\x12\n\nlast_error\x18\x07 \x01(\t\x12\x38\n\nquarantine\x18\x08 \x03(\x0b\x32$.avap.admin.v1.QuarantinedDefinition\x12\x18\n\x10quarantine_total\x18\t \x01(\x04\"T\n\x15QuarantinedDefinition\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61t_ms\x18\x04 \x01(\x03\"\xad\x02\n\rCatalogStatus\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\r\n\x05stale\x18\x07 \x01(\x08\x12\x0e\n\x06\x61ge_ms\x18\x08 \x01(\x03\x12\x0e\n\x06origin\x18\t \x01(\t\x12\x0e\n\x06pinned\x18\n \x01(\x08\x12\x30\n\x0elast_rejection\x18\x0b \x01(\x0b\x32\x18.avap.admin.v1.Rejection\x12\x10\n\x08rejected\x18\x0c \x01(\x04\x12\x12\n\nduplicates\x18\r \x01(\x04\x12\x10\n\x08\x62\x61\x64_rows\x18\x0e \x01(\x04\";\n\tRejection\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\r\n\x05\x61t_ms\x18\x03 \x01(\x03\"\xc5\x01\n\x0cSourceStatus\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\n\n\x02up\x18\x02 \x01(\x08\x12\x15\n\rlast_ok_at_ms\x18\x03 \x01(\x03\x12\x17\n\x0flast_error_kind\x18\x04 \x01(\t\x12\x12\n\nlast_error\x18\x05 \x01(\t\x12\x18\n\x10last_error_at_ms\x18\x06 \x01(\x03\x12\x16\n\x0enext_try_at_ms\x18\x07 \x01(\x03\x12\x13\n\x0bhydration_s\x18\x08 \x01(\x01\x12\x10\n\x08\x66\x61ilures\x18\t \x01(\r\"i\n\x0eSnapshotStatus\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0f\n\x07present\x18\x02 \x01(\x08\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\x12\x15\n\rwritten_at_ms\x18\x04 \x01(\x03\x12\x12\n\nlast_error\x18\x05 \x01(\t\"\xc6\x01\n\x0cWorkerStatus\x12\x0c\n\x04role\x18\x01 \x01(\t\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0b\n\x03pid\x18\x03 \x01(\x05\x12\r\n\x05state\x18\x04 \x01(\t\x12\x12\n\ngeneration\x18\x05 \x01(\x04\x12\x13\n\x0b\x63onnections\x18\x06 \x01(\x04\x12\x10\n\x08restarts\x18\x07 \x01(\r\x12\x15\n\rstarted_at_ms\x18\x08 \x01(\x03\x12\x18\n\x10next_start_at_ms\x18\t \x01(\x03\x12\x12\n\nadopted_by\x18\n \x01(\x05\"\x1e\n\rReloadRequest\x12\r\n\x05\x66orce\x18\x01 \x01(\x08\"e\n\x0bReloadReply\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\ngeneration\x18\x03 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x04 \x01(\t\x12\x10\n\x08\x63ommands\x18\x05 \x01(\x04\"\x15\n\x13ListVersionsRequest\"=\n\x11ListVersionsReply\x12(\n\x08versions\x18\x01 \x03(\x0b\x32\x16.avap.admin.v1.Version\"\xaf\x01\n\x07Version\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\x12\r\n\x05\x62ytes\x18\x04 \x01(\x04\x12\x15\n\rcreated_at_ms\x18\x05 \x01(\x03\x12\x17\n\x0f\x61nnounced_at_ms\x18\x06 \x01(\x03\x12\x0e\n\x06origin\x18\x07 \x01(\t\x12\x0f\n\x07\x63urrent\x18\x08 \x01(\x08\x12\x0e\n\x06pinned\x18\t \x01(\x08\"\x1d\n\x0fRollbackRequest\x12\n\n\x02to\x18\x01 \x01(\t\"E\n\rRollbackReply\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\x12\x10\n\x08\x63ommands\x18\x03 \x01(\x04\"\x0e\n\x0cUnpinRequest\" \n\nUnpinReply\x12\x12\n\nwas_pinned\x18\x01 \x01(\x08\"\x0e\n\x0c\x43heckRequest\"\x99\x01\n\nCheckReply\x12\x12\n\ngeneration\x18\x01 \x01(\x04\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65\x66initions\x18\x04 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x05 \x01(\x04\x12\x32\n\x08\x66\x61ilures\x18\x06 \x03(\x0b\x32 .avap.admin.v1.DefinitionFailure\"u\n\x11\x44\x65\x66initionFailure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04line\x18\x02 \x01(\r\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\r\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x13\n\x0bquarantined\x18\x05 \x01(\x08\x12\x0e\n\x06source\x18\x06 \x01(\t2\xb1\x03\n\x05\x41\x64min\x12\x42\n\x06Status\x12\x1c.avap.admin.v1.StatusRequest\x1a\x1a.avap.admin.v1.StatusReply\x12\x42\n\x06Reload\x12\x1c.avap.admin.v1.ReloadRequest\x1a\x1a.avap.admin.v1.ReloadReply\x12T\n\x0cListVersions\x12\".avap.admin.v1.ListVersionsRequest\x1a .avap.admin.v1.ListVersionsReply\x12H\n\x08Rollback\x12\x1e.avap.admin.v1.RollbackRequest\x1a\x1c.avap.admin.v1.RollbackReply\x12?\n\x05Unpin\x12\x1b.avap.admin.v1.UnpinRequest\x1a\x19.avap.admin.v1.UnpinReply\x12?\n\x05\x43heck\x12\x1b.avap.admin.v1.CheckRequest\x1a\x19.avap.admin.v1.CheckReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,35 +34,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STATUSREQUEST']._serialized_start=30
   _globals['_STATUSREQUEST']._serialized_end=45
   _globals['_STATUSREPLY']._serialized_start=48
-  _globals['_STATUSREPLY']._serialized_end=488
-  _globals['_CATALOGSTATUS']._serialized_start=491
-  _globals['_CATALOGSTATUS']._serialized_end=792
-  _globals['_REJECTION']._serialized_start=794
-  _globals['_REJECTION']._serialized_end=853
-  _globals['_SOURCESTATUS']._serialized_start=856
-  _globals['_SOURCESTATUS']._serialized_end=1053
-  _globals['_SNAPSHOTSTATUS']._serialized_start=1055
-  _globals['_SNAPSHOTSTATUS']._serialized_end=1160
-  _globals['_WORKERSTATUS']._serialized_start=1163
-  _globals['_WORKERSTATUS']._serialized_end=1361
-  _globals['_RELOADREQUEST']._serialized_start=1363
-  _globals['_RELOADREQUEST']._serialized_end=1393
-  _globals['_RELOADREPLY']._serialized_start=1395
-  _globals['_RELOADREPLY']._serialized_end=1496
-  _globals['_LISTVERSIONSREQUEST']._serialized_start=1498
-  _globals['_LISTVERSIONSREQUEST']._serialized_end=1519
-  _globals['_LISTVERSIONSREPLY']._serialized_start=1521
-  _globals['_LISTVERSIONSREPLY']._serialized_end=1582
-  _globals['_VERSION']._serialized_start=1585
-  _globals['_VERSION']._serialized_end=1760
-  _globals['_ROLLBACKREQUEST']._serialized_start=1762
-  _globals['_ROLLBACKREQUEST']._serialized_end=1791
-  _globals['_ROLLBACKREPLY']._serialized_start=1793
-  _globals['_ROLLBACKREPLY']._serialized_end=1862
-  _globals['_UNPINREQUEST']._serialized_start=1864
-  _globals['_UNPINREQUEST']._serialized_end=1878
-  _globals['_UNPINREPLY']._serialized_start=1880
-  _globals['_UNPINREPLY']._serialized_end=1912
-  _globals['_ADMIN']._serialized_start=1915
-  _globals['_ADMIN']._serialized_end=2283
+  _globals['_STATUSREPLY']._serialized_end=529
+  _globals['_CODESTATUS']._serialized_start=532
+  _globals['_CODESTATUS']._serialized_end=754
+  _globals['_QUARANTINEDDEFINITION']._serialized_start=756
+  _globals['_QUARANTINEDDEFINITION']._serialized_end=840
+  _globals['_CATALOGSTATUS']._serialized_start=843
+  _globals['_CATALOGSTATUS']._serialized_end=1144
+  _globals['_REJECTION']._serialized_start=1146
+  _globals['_REJECTION']._serialized_end=1205
+  _globals['_SOURCESTATUS']._serialized_start=1208
+  _globals['_SOURCESTATUS']._serialized_end=1405
+  _globals['_SNAPSHOTSTATUS']._serialized_start=1407
+  _globals['_SNAPSHOTSTATUS']._serialized_end=1512
+  _globals['_WORKERSTATUS']._serialized_start=1515
+  _globals['_WORKERSTATUS']._serialized_end=1713
+  _globals['_RELOADREQUEST']._serialized_start=1715
+  _globals['_RELOADREQUEST']._serialized_end=1745
+  _globals['_RELOADREPLY']._serialized_start=1747
+  _globals['_RELOADREPLY']._serialized_end=1848
+  _globals['_LISTVERSIONSREQUEST']._serialized_start=1850
+  _globals['_LISTVERSIONSREQUEST']._serialized_end=1871
+  _globals['_LISTVERSIONSREPLY']._serialized_start=1873
+  _globals['_LISTVERSIONSREPLY']._serialized_end=1934
+  _globals['_VERSION']._serialized_start=1937
+  _globals['_VERSION']._serialized_end=2112
+  _globals['_ROLLBACKREQUEST']._serialized_start=2114
+  _globals['_ROLLBACKREQUEST']._serialized_end=2143
+  _globals['_ROLLBACKREPLY']._serialized_start=2145
+  _globals['_ROLLBACKREPLY']._serialized_end=2214
+  _globals['_UNPINREQUEST']._serialized_start=2216
+  _globals['_UNPINREQUEST']._serialized_end=2230
+  _globals['_UNPINREPLY']._serialized_start=2232
+  _globals['_UNPINREPLY']._serialized_end=2264
+  _globals['_CHECKREQUEST']._serialized_start=2266
+  _globals['_CHECKREQUEST']._serialized_end=2280
+  _globals['_CHECKREPLY']._serialized_start=2283
+  _globals['_CHECKREPLY']._serialized_end=2436
+  _globals['_DEFINITIONFAILURE']._serialized_start=2438
+  _globals['_DEFINITIONFAILURE']._serialized_end=2555
+  _globals['_ADMIN']._serialized_start=2558
+  _globals['_ADMIN']._serialized_end=2991
 # @@protoc_insertion_point(module_scope)

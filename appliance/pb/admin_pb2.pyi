@@ -11,7 +11,7 @@ class StatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("version", "instance", "pid", "started_at_ms", "state", "grpc_address", "metrics_address", "key_source", "keys", "wire", "catalog", "source", "snapshot", "workers", "http_address", "state_dir", "warnings")
+    __slots__ = ("version", "instance", "pid", "started_at_ms", "state", "grpc_address", "metrics_address", "key_source", "keys", "wire", "catalog", "source", "snapshot", "workers", "http_address", "state_dir", "warnings", "code")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     INSTANCE_FIELD_NUMBER: _ClassVar[int]
     PID_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class StatusReply(_message.Message):
     HTTP_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     STATE_DIR_FIELD_NUMBER: _ClassVar[int]
     WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
     version: str
     instance: str
     pid: int
@@ -46,7 +47,42 @@ class StatusReply(_message.Message):
     http_address: str
     state_dir: str
     warnings: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, version: _Optional[str] = ..., instance: _Optional[str] = ..., pid: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., state: _Optional[str] = ..., grpc_address: _Optional[str] = ..., metrics_address: _Optional[str] = ..., key_source: _Optional[str] = ..., keys: _Optional[int] = ..., wire: _Optional[str] = ..., catalog: _Optional[_Union[CatalogStatus, _Mapping]] = ..., source: _Optional[_Union[SourceStatus, _Mapping]] = ..., snapshot: _Optional[_Union[SnapshotStatus, _Mapping]] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ..., http_address: _Optional[str] = ..., state_dir: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ...) -> None: ...
+    code: CodeStatus
+    def __init__(self, version: _Optional[str] = ..., instance: _Optional[str] = ..., pid: _Optional[int] = ..., started_at_ms: _Optional[int] = ..., state: _Optional[str] = ..., grpc_address: _Optional[str] = ..., metrics_address: _Optional[str] = ..., key_source: _Optional[str] = ..., keys: _Optional[int] = ..., wire: _Optional[str] = ..., catalog: _Optional[_Union[CatalogStatus, _Mapping]] = ..., source: _Optional[_Union[SourceStatus, _Mapping]] = ..., snapshot: _Optional[_Union[SnapshotStatus, _Mapping]] = ..., workers: _Optional[_Iterable[_Union[WorkerStatus, _Mapping]]] = ..., http_address: _Optional[str] = ..., state_dir: _Optional[str] = ..., warnings: _Optional[_Iterable[str]] = ..., code: _Optional[_Union[CodeStatus, _Mapping]] = ...) -> None: ...
+
+class CodeStatus(_message.Message):
+    __slots__ = ("state", "definitions", "refused", "quarantined", "bytes", "seconds", "last_error", "quarantine", "quarantine_total")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINED_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
+    LAST_ERROR_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINE_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINE_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    state: str
+    definitions: int
+    refused: int
+    quarantined: int
+    bytes: int
+    seconds: float
+    last_error: str
+    quarantine: _containers.RepeatedCompositeFieldContainer[QuarantinedDefinition]
+    quarantine_total: int
+    def __init__(self, state: _Optional[str] = ..., definitions: _Optional[int] = ..., refused: _Optional[int] = ..., quarantined: _Optional[int] = ..., bytes: _Optional[int] = ..., seconds: _Optional[float] = ..., last_error: _Optional[str] = ..., quarantine: _Optional[_Iterable[_Union[QuarantinedDefinition, _Mapping]]] = ..., quarantine_total: _Optional[int] = ...) -> None: ...
+
+class QuarantinedDefinition(_message.Message):
+    __slots__ = ("name", "source", "reason", "at_ms")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AT_MS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    source: str
+    reason: str
+    at_ms: int
+    def __init__(self, name: _Optional[str] = ..., source: _Optional[str] = ..., reason: _Optional[str] = ..., at_ms: _Optional[int] = ...) -> None: ...
 
 class CatalogStatus(_message.Message):
     __slots__ = ("generation", "digest", "commands", "bytes", "created_at_ms", "announced_at_ms", "stale", "age_ms", "origin", "pinned", "last_rejection", "rejected", "duplicates", "bad_rows")
@@ -227,3 +263,39 @@ class UnpinReply(_message.Message):
     WAS_PINNED_FIELD_NUMBER: _ClassVar[int]
     was_pinned: bool
     def __init__(self, was_pinned: _Optional[bool] = ...) -> None: ...
+
+class CheckRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CheckReply(_message.Message):
+    __slots__ = ("generation", "state", "message", "definitions", "failed", "failures")
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    generation: int
+    state: str
+    message: str
+    definitions: int
+    failed: int
+    failures: _containers.RepeatedCompositeFieldContainer[DefinitionFailure]
+    def __init__(self, generation: _Optional[int] = ..., state: _Optional[str] = ..., message: _Optional[str] = ..., definitions: _Optional[int] = ..., failed: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[DefinitionFailure, _Mapping]]] = ...) -> None: ...
+
+class DefinitionFailure(_message.Message):
+    __slots__ = ("name", "line", "column", "message", "quarantined", "source")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LINE_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    QUARANTINED_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    line: int
+    column: int
+    message: str
+    quarantined: bool
+    source: str
+    def __init__(self, name: _Optional[str] = ..., line: _Optional[int] = ..., column: _Optional[int] = ..., message: _Optional[str] = ..., quarantined: _Optional[bool] = ..., source: _Optional[str] = ...) -> None: ...

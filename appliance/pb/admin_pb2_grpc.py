@@ -59,6 +59,11 @@ class AdminStub:
                 request_serializer=admin__pb2.UnpinRequest.SerializeToString,
                 response_deserializer=admin__pb2.UnpinReply.FromString,
                 _registered_method=True)
+        self.Check = channel.unary_unary(
+                '/avap.admin.v1.Admin/Check',
+                request_serializer=admin__pb2.CheckRequest.SerializeToString,
+                response_deserializer=admin__pb2.CheckReply.FromString,
+                _registered_method=True)
 
 
 class AdminServicer:
@@ -98,6 +103,14 @@ class AdminServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Check(self, request, context):
+        """The definitions of the announced version that cannot run. Waits until they
+        are compiled, or could not be.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AdminServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -125,6 +138,11 @@ def add_AdminServicer_to_server(servicer, server):
                     servicer.Unpin,
                     request_deserializer=admin__pb2.UnpinRequest.FromString,
                     response_serializer=admin__pb2.UnpinReply.SerializeToString,
+            ),
+            'Check': grpc.unary_unary_rpc_method_handler(
+                    servicer.Check,
+                    request_deserializer=admin__pb2.CheckRequest.FromString,
+                    response_serializer=admin__pb2.CheckReply.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -262,6 +280,33 @@ class Admin:
             '/avap.admin.v1.Admin/Unpin',
             admin__pb2.UnpinRequest.SerializeToString,
             admin__pb2.UnpinReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Check(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/avap.admin.v1.Admin/Check',
+            admin__pb2.CheckRequest.SerializeToString,
+            admin__pb2.CheckReply.FromString,
             options,
             channel_credentials,
             insecure,

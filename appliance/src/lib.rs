@@ -1,20 +1,25 @@
 //! The native half of the appliance: `appliance._native`.
 //!
 //! Python owns processes, configuration and people; what is here owns the request path
-//! (`worker`, `plane`, `grpc`, `http`), gives the supervisor its hands on shared memory (`catalog`) and makes
-//! load for benchmarks (`load`).
+//! (`worker`, `plane`, `grpc`, `http`), compiles definitions (`compiler`), gives the supervisor its hands on shared memory
+//! (`catalog`) and makes load for benchmarks (`load`).
 
 use pyo3::prelude::*;
 
 mod background;
 mod catalog;
+mod compiler;
 pub mod grpc;
 pub mod http;
 mod load;
+mod memory;
 mod null_server;
 pub mod plane;
+mod script_timer;
 pub mod scripts;
 pub mod worker;
+
+const _: () = assert!(vm::limits::METERED, "the product counts what scripts use");
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -24,7 +29,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     catalog::register(module)?;
     worker::register(module)?;
+    compiler::register(module)?;
     load::register(module)?;
     null_server::register(module)?;
+    script_timer::register(module)?;
     Ok(())
 }

@@ -44,7 +44,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-const REQUESTS: u32 = if cfg!(miri) { 200 } else { 100_000 };
+const REQUESTS: u32 = if cfg!(miri) { 100 } else { 100_000 };
 const TOGETHER: u32 = 10;
 
 /// How a request is sent.

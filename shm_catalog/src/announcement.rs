@@ -22,11 +22,15 @@
 //!   W5  generation = g              release
 //! ```
 //!
+//! The code segment comes later than the rest: its one word of the current place is stored once more, with release, and
+//! nothing else changes (C1). A reader sees the word before or after, so it has no code yet, or whole code: R3 acquires
+//! what C1 released.
+//!
 //! Why a reader that passes R4 holds exactly the fields of g:
 //!
 //! * *Not older.* R1 read what W5 stored, so W3 of g happens before R2, which sees these fields
-//!   or later ones.
-//! * *Not newer.* Suppose R2 read a field stored by a later announcement h of the same place. That
+//!   or later ones. A C1 of the announcement before in this place is older than W3 of g.
+//! * *Not newer.* Suppose R2 read a field stored by a later announcement h of the same place, be it by its C1. That
 //!   store follows the fence W2 of h, R2 precedes the fence R3, so the fences synchronise and W1
 //!   of h happens before R4. R4 would then read 0, h or later, never g.
 //! * *Not before its segment.* The segment was complete before W5, which R1 acquires; a reader
@@ -136,6 +140,13 @@ impl Page {
         self.generation.store(generation, Ordering::Release);
     }
 
+    /// C1. Only the writer, and only for the generation that it announced last.
+    fn announce_code(&self, generation: u64, code_segment_id: u64) {
+        self.place(generation)
+            .code_segment_id
+            .store(code_segment_id, Ordering::Release);
+    }
+
     /// Refuses a generation that is not above the current one. Not part of `announce`: a load by
     /// the writer makes loom 0.7 overlook stale loads by readers.
     #[cfg(not(loom))]
@@ -186,7 +197,7 @@ mod mapped {
     use std::sync::atomic::Ordering;
 
     use super::{Announcement, GenerationError, Page};
-    use crate::ids::Generation;
+    use crate::ids::{Generation, SegmentId};
     use crate::mapping::Shared;
 
     /// "AVAPANN1": the kind of page and its version.
@@ -237,6 +248,16 @@ mod mapped {
             Ok(())
         }
 
+        /// Adds the compiled definitions of the current announcement. `false`: `generation` is not the current one any
+        /// more, and nothing has changed.
+        pub fn announce_code(&mut self, generation: Generation, code: SegmentId) -> bool {
+            let is_current = generation.0 > 0 && self.page.generation() == generation;
+            if is_current {
+                self.page.announce_code(generation.0, code.0);
+            }
+            is_current
+        }
+
         /// What is announced.
         #[must_use]
         pub fn current(&self) -> Option<Announcement> {
@@ -278,7 +299,8 @@ mod mapped {
 }
 
 /// Run with `RUSTFLAGS="--cfg loom" cargo test -p shm_catalog --release loom`. Each of these
-/// weakenings fails it: W1, W2, R3 or R4 left out, W5, R1 or the load of `generation()` relaxed.
+/// weakenings fails it: W1, W2, R3 or R4 left out, W5, R1, C1
+/// or the load of `generation()` relaxed.
 #[cfg(all(test, loom))]
 mod loom_tests {
     use loom::sync::Arc;
@@ -326,6 +348,40 @@ mod loom_tests {
             }
             writer.join().unwrap();
             assert_eq!(page.current(), Some(announcement(2)));
+        });
+    }
+
+    /// Code is announced behind the rest: a reader has none or whole code, and never that of another announcement, also
+    /// when the writer goes round the ring.
+    #[test]
+    fn loom_code_is_whole_and_belongs_to_its_announcement() {
+        loom::model(|| {
+            let page = Arc::new(page());
+            let code = Arc::new(AtomicU64::new(0));
+            let without = |generation| Announcement {
+                code_segment_id: None,
+                ..announcement(generation)
+            };
+            page.announce(&without(1));
+            let writer = thread::spawn({
+                let (page, code) = (Arc::clone(&page), Arc::clone(&code));
+                move || {
+                    code.store(7, Ordering::Relaxed);
+                    page.announce_code(1, 31);
+                    page.announce(&without(2));
+                }
+            });
+            if let Some(seen) = page.current() {
+                match seen.code_segment_id {
+                    Some(_) => {
+                        assert_eq!(seen, announcement(1));
+                        assert_eq!(code.load(Ordering::Relaxed), 7);
+                    }
+                    None => assert_eq!(seen, without(seen.generation.0)),
+                }
+            }
+            writer.join().unwrap();
+            assert_eq!(page.current(), Some(without(2)));
         });
     }
 

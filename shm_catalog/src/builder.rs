@@ -14,18 +14,16 @@ use std::os::unix::fs::FileExt;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::growth::{Extent, GrowthError};
 use crate::ids::{Digest, SegmentId, WireForm};
 use crate::layout::{RECORD_BYTES_MAX, RecordPlace, Regions, digest_start, name_hash};
-use crate::mapping::{PAGE, allocate, open_write};
+use crate::mapping::{PAGE, open_write};
 use crate::record::{self, Encoder, Fields, NAME_BYTES_MAX, SigningKeyMissing};
-use crate::room::{self, RoomError};
+use crate::room::RoomError;
 
 /// Encoded bytes are written when this many are there: small enough to stay in a second-level
 /// cache, large enough that a system call does not show.
 const STAGE_BYTES: usize = 256 << 10;
-
-/// The file grows by this much or a quarter of itself, whichever is more.
-const GROWTH_BYTES_MIN: u64 = 16 << 20;
 
 /// How many duplicate names and bad rows a report spells out.
 pub const REPORTED_MAX: usize = 100;
@@ -152,8 +150,7 @@ pub struct Builder {
     pub(crate) kept: Vec<Kept>,
     encoder: Encoder,
     staged: Vec<u8>,
-    allocated_bytes: u64,
-    reserve_bytes: u64,
+    extent: Extent,
     max_bytes: u64,
     rows: u64,
     bad_rows: u64,
@@ -199,8 +196,7 @@ impl Builder {
             kept: Vec::new(),
             encoder,
             staged: Vec::with_capacity(STAGE_BYTES * 2),
-            allocated_bytes: 0,
-            reserve_bytes: options.reserve_bytes,
+            extent: Extent::new(options.reserve_bytes),
             max_bytes: options.max_bytes,
             rows: 0,
             bad_rows: 0,
@@ -329,27 +325,12 @@ impl Builder {
 
     /// Makes sure that the file's memory reaches to `end`.
     pub(crate) fn grow(&mut self, end: u64) -> Result<(), BuildError> {
-        if end <= self.allocated_bytes {
-            return Ok(());
-        }
-        let needed = end - self.allocated_bytes;
-        let step = needed.max(GROWTH_BYTES_MIN).max(self.allocated_bytes / 4);
-        let room_error = |error| BuildError::Room(error);
-        // A step ahead when there is room for it, else only what is needed.
-        let step = match room::check(step, self.reserve_bytes) {
-            Ok(()) => step,
-            Err(RoomError::NoRoom { .. }) => {
-                let pages = needed.next_multiple_of(PAGE);
-                room::check(pages, self.reserve_bytes).map_err(room_error)?;
-                pages
-            }
-            Err(error) => return Err(room_error(error)),
-        };
-        let to = self.allocated_bytes + step;
-        allocate(&self.file, self.allocated_bytes, to)
-            .map_err(|source| self.allocation_error(source, step))?;
-        self.allocated_bytes = to;
-        Ok(())
+        self.extent
+            .reach(&self.file, end)
+            .map_err(|error| match error {
+                GrowthError::Room(room) => BuildError::Room(room),
+                GrowthError::System(source) => self.system(source),
+            })
     }
 
     /// Cuts the file to `bytes`; what is allocated again later reads as zero.
@@ -357,23 +338,8 @@ impl Builder {
         self.file
             .set_len(bytes)
             .map_err(|source| self.system(source))?;
-        self.allocated_bytes = bytes;
+        self.extent.allocated_bytes = bytes;
         Ok(())
-    }
-
-    /// Somebody else took the room between our look and our step.
-    fn allocation_error(&self, source: io::Error, needed: u64) -> BuildError {
-        if source.kind() == io::ErrorKind::StorageFull {
-            let reserve = self.reserve_bytes;
-            return RoomError::NoRoom {
-                needed,
-                available: 0,
-                reserve,
-                limit: room::Limit::Shm,
-            }
-            .into();
-        }
-        self.system(source)
     }
 
     pub(crate) fn system(&self, source: io::Error) -> BuildError {

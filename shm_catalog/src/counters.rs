@@ -231,6 +231,10 @@ pub const LIMIT_LABELS: [&str; 15] = [
     "age",
 ];
 
+/// Where an HTTP worker has a definition from, as in `avap_definitions_loaded_total{origin}`: the code segment, or it was
+/// compiled by the worker.
+pub const DEFINITION_ORIGINS: [&str; 2] = ["code_segment", "compiled"];
+
 /// Upper bounds of the latency buckets in nanoseconds, 10 µs to 10 s; one more bucket lies above.
 pub const LATENCY_BOUNDS_NS: [u64; 19] = [
     10_000,
@@ -300,6 +304,7 @@ pub(crate) struct Counters {
     pub(crate) http_requests: [[AtomicU64; HttpStatus::LABELS.len()]; Route::LABELS.len()],
     pub(crate) http_latency: [Histogram; Route::LABELS.len()],
     pub(crate) scripts: [AtomicU64; ScriptEnd::LABELS.len()],
+    pub(crate) definitions: [AtomicU64; DEFINITION_ORIGINS.len()],
 }
 
 /// Words of [`Counters`]: the shape of a base.
@@ -350,6 +355,7 @@ impl Counters {
             http_requests,
             http_latency,
             scripts,
+            definitions,
         } = self;
         [
             connections_total,
@@ -369,6 +375,7 @@ impl Counters {
         .chain(http_requests.iter().flatten())
         .chain(http_latency.iter().flat_map(Histogram::words))
         .chain(scripts)
+        .chain(definitions)
     }
 }
 

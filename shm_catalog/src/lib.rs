@@ -3,7 +3,8 @@
 //! One *segment* holds one version: the encoded reply to `SyncCatalog`, an index into it by name,
 //! and the names in order (`layout`). The supervisor fills it (`builder`, `copy_stream`, `seal`), checks it
 //! (`verify`), keeps a copy on disk (`snapshot`) and tells the workers about it
-//! (`announcement`). A worker maps it read-only (`segment`) and answers from it. Counters of
+//! (`announcement`). A worker maps it read-only (`segment`) and answers from it. The definitions of a version, compiled, are
+//! in a segment of their own (`code`). Counters of
 //! workers live in pages of their own (`slots`), described once (`metrics`).
 //!
 //! What this crate never does: open a socket, wait for another process, take a lock that another
@@ -14,9 +15,11 @@ compile_error!("segments are addressed with 64-bit offsets: build for a 64-bit t
 
 pub mod announcement;
 pub mod builder;
+pub mod code;
 pub mod command;
 pub mod copy_stream;
 pub mod counters;
+mod growth;
 pub mod ids;
 pub mod layout;
 pub mod mapping;
@@ -34,6 +37,7 @@ pub mod verify;
 
 pub use announcement::Announcement;
 pub use builder::{BuildError, BuildReport, Builder, BuilderOptions, Row};
+pub use code::{CodeBuilder, CodeSegment, SourceHash};
 pub use command::Command;
 pub use counters::{HttpStatus, Method, Route, ScriptEnd, Status};
 pub use ids::{Digest, Generation, SegmentId, WireForm};

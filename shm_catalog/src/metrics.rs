@@ -7,8 +7,8 @@ use std::mem::offset_of;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::counters::{
-    COUNTER_WORDS, Counters, HttpStatus, LATENCY_BOUNDS_NS, LATENCY_BUCKETS, LIMIT_LABELS, Method,
-    Route, ScriptEnd, Status,
+    COUNTER_WORDS, Counters, DEFINITION_ORIGINS, HttpStatus, LATENCY_BOUNDS_NS, LATENCY_BUCKETS,
+    LIMIT_LABELS, Method, Route, ScriptEnd, Status,
 };
 use crate::slots::{Page, SlotPages};
 
@@ -137,6 +137,16 @@ pub const METRICS: &[Metric] = &[
         place: Place::Row {
             first: word(offset_of!(Counters, scripts)),
             columns: &ScriptEnd::LABELS,
+        },
+    },
+    Metric {
+        family: "avap_definitions_loaded_total",
+        kind: Kind::Counter,
+        help: "Definitions that scripts needed for the first time in a worker, by where it had them from",
+        labels: &["origin"],
+        place: Place::Row {
+            first: word(offset_of!(Counters, definitions)),
+            columns: &DEFINITION_ORIGINS,
         },
     },
     Metric {

@@ -263,6 +263,13 @@ impl WorkerSlot {
         add(&self.page.counters.scripts[end as usize], 1);
     }
 
+    /// Definitions were loaded, by origin ([`crate::counters::DEFINITION_ORIGINS`]).
+    pub fn count_definitions(&self, counts: [u64; 2]) {
+        for (counter, count) in self.page.counters.definitions.iter().zip(counts) {
+            add(counter, count);
+        }
+    }
+
     /// Scripts that did not end in their first slice, and how many of them wait for a thread.
     pub fn set_scripts(&self, under_way: usize, waiting: usize) {
         let page = &*self.page;

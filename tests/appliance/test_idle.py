@@ -23,7 +23,7 @@ def cpu_s(appliance: Appliance) -> float:
 
 
 def test_idle_costs_less_than_one_percent_of_a_core(tmp_path: Path) -> None:
-    with serving(tmp_path / "state", {"AVAP_GRPC_WORKERS": "2"}) as appliance:
+    with serving(tmp_path / "state", {"AVAP_GRPC_WORKERS": "2", "AVAP_HTTP_WORKERS": "1"}) as appliance:
         started, before = time.monotonic(), cpu_s(appliance)
         wait_until(lambda: time.monotonic() - started >= WATCHED_S, WATCHED_S + 5, "the time to pass")
         used = cpu_s(appliance) - before

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +74,23 @@ def avap_bench(tmp_path: Path, *arguments: str, code: int = 0) -> subprocess.Com
 
 @contextmanager
 def started(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`avap bench` while it runs."""
+    """`avap bench` while it runs. Signals do what they do by default: a run under nohup ignores SIGHUP."""
+    before = [(number, signal.signal(number, signal.SIG_DFL)) for number in (signal.SIGHUP, signal.SIGINT)]
     with subprocess.Popen(
         [str(AVAP), "bench", *arguments], env=environ(tmp_path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
+        for number, handler in before:
+            signal.signal(number, handler)
         try:
             yield process
         finally:
+            # One that is killed ends nothing that it started.
+            below = descendants(process.pid)
             process.kill()
+            for pid in below:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
 
 
 def rows(printed: str, heading: str) -> dict[str, list[str]]:

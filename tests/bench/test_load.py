@@ -132,7 +132,8 @@ def test_an_open_loop_of_several_threads_accounts_for_all_that_was_due(target: T
         knobs={"threads": 2, "arrivals": arrivals, "seed": 7},
     )  # fmt: skip
     assert report.raw["due"] == report.measured + report.not_started
-    assert report.raw["due"] == pytest.approx(2_000, rel=0.1 if arrivals == "poisson" else 0.0)
+    # A thread that wakes behind the end does not count the one that was due while it slept.
+    assert report.raw["due"] == pytest.approx(2_000, abs=200 if arrivals == "poisson" else 2)
 
 
 @pytest.mark.parametrize(

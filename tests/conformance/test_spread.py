@@ -25,15 +25,15 @@ ROUNDS = 5
 
 @pytest.fixture
 def appliance(tmp_path: Path) -> Iterator[Appliance]:
-    """Four workers."""
-    environ = {"AVAP_GRPC_WORKERS": str(WORKERS), "AVAP_WORKER_BACKOFF_MAX_S": "0.2"}
+    """Four workers, and two of HTTP that take no part."""
+    environ = {"AVAP_GRPC_WORKERS": str(WORKERS), "AVAP_HTTP_WORKERS": "2", "AVAP_WORKER_BACKOFF_MAX_S": "0.2"}
     with serving(tmp_path / "state", environ) as running:
         yield running
 
 
 def counts(appliance: Appliance) -> list[int]:
-    """Connections of each worker, as they are now; a vacant slot has none."""
-    return [worker.connections for worker in appliance.status().workers]
+    """Connections of each gRPC worker, as they are now; a vacant slot has none."""
+    return [worker.connections for worker in appliance.status().workers if worker.role == "grpc"]
 
 
 def check_spread(appliance: Appliance, connections: int, at_most_apart: int, within_s: float = SETTLED_S) -> None:

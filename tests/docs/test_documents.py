@@ -23,7 +23,11 @@ DOCUMENTS = (
     "systemd/README.md",
     "docs/bench.md",
     "docs/performance.md",
+    "docs/language.md",
+    "docs/definitions.md",
+    "vm/limitations.md",
     "tuning.md",
+    "CHANGELOG.md",
 )
 OPERATIONS = "docs/operations.md"
 LEVELS = {"debug": "DEBUG", "info": "INFO", "warning": "WARN", "error": "ERROR", "exception": "ERROR", "fatal": "FATAL"}
@@ -124,7 +128,9 @@ def test_named_environment_variables_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_named_files_exist(name: str) -> None:
-    found = re.findall(r"`((?:tests|bench|docs|proto|systemd|supervisor|appliance|shm_catalog)/[\w./-]*)`", read(name))
+    found = re.findall(
+        r"`((?:tests|bench|docs|proto|systemd|supervisor|appliance|shm_catalog|engine|vm)/[\w./-]*)`", read(name)
+    )
     assert [path for path in found if not (REPOSITORY / path).exists()] == []
 
 

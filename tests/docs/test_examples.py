@@ -135,9 +135,22 @@ def test_the_commands_of_the_readme_run(appliance: Appliance, tmp_path: Path) ->
     assert len(list((tmp_path / "catalog").glob("*"))) > 30
 
 
+def test_the_script_of_the_readme_gives_the_answer_below_it(tmp_path: Path) -> None:
+    scripts = section(read("README.md"), "### Scripts, over HTTP")
+    [call], [shown] = code_blocks(scripts, "sh"), code_blocks(scripts, "json")
+    with serving(tmp_path / "state", {"AVAP_HTTP_WORKERS": "1"}) as appliance:
+        command = ["sh", "-c", call.replace("127.0.0.1:8888", appliance.http_address)]
+        done = run(command, appliance, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert [one["command"] for one in answer["logs"]] == ["addParam", "assign", "addResult"]
+    assert answer | {"logs": ["…"]} == json.loads(shown)
+
+
 def test_the_welcome_is_as_the_readme_shows_it(tmp_path: Path) -> None:
     [shown] = [block for block in code_blocks(read("README.md"), "text") if "AVAP Appliance" in block]
-    with Appliance(tmp_path / "state", {"API_KEY": ""}, arguments=["--welcome"]) as appliance:
+    environ = {"API_KEY": "", "AVAP_HTTP_WORKERS": "1"}
+    with Appliance(tmp_path / "state", environ, arguments=["--welcome"]) as appliance:
         appliance.wait_ready()
         assert appliance.stop() == 0
         said = appliance.stdout.decode()

@@ -198,7 +198,7 @@ def test_rows_are_handed_on_in_batches(database: Database, make_source: MakeSour
     sink = RecordingSink()
     make_source().hydrate(sink)
     assert len(sink.rows) == 3000
-    assert sink.calls < 20
+    assert sink.calls < 40
 
 
 @pytest.mark.parametrize("form", ["key=value", "unix socket", "several hosts", "encoded password"])

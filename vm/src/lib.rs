@@ -44,3 +44,4 @@ pub mod limits;
 pub mod program;
 pub mod run;
 pub mod script;
+pub mod specialise;

@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// Whether this build counts what executions use. Only measurements of what counting costs are built without it.
+pub const METERED: bool = cfg!(not(feature = "unmetered"));
+
 /// Statements, calls and jumps an execution may run, in units of about one bytecode back-edge or call, or 64 bytes of
 /// native work. 800 ms of the slowest mix measured stays below it, so the wall clock is what ends honest scripts.
 pub const FUEL_MAX: u64 = 200_000_000;
@@ -48,7 +51,11 @@ pub const EVALUATIONS_MAX: usize = 256;
 pub const FUNCTION_REGISTERS_MAX: usize = 32_000;
 
 /// Instructions of one function: `finally` bodies are copied to each exit, so a short text can ask for many.
+/// Tripped in `tests/hostile_definitions.rs`, `copies_of_finally_are_not_made_beyond_what_may_be`.
 pub const FUNCTION_CODE_MAX: usize = 200_000;
+
+/// Instructions of all functions of one definition: a second of compiling at most. Tripped by the same test.
+pub const DEFINITION_CODE_MAX: usize = 400_000;
 
 /// Digits of an int read from or written as decimal text: CPython's `sys.int_info.default_max_str_digits`.
 pub const INT_DIGITS_MAX: usize = 4_300;
@@ -58,6 +65,19 @@ pub const INT_BITS_MAX: u64 = 1 << 20;
 
 /// Levels of lists, dicts and tuples inside each other that JSON and literal texts may have.
 pub const VALUE_NESTING_MAX: usize = 200;
+
+/// Runs of a call site before its definition is specialised: who runs a script once does not pay for that.
+pub const SPECIALISE_AFTER: u32 = 100;
+
+/// Specialised codes of one definition that are kept for new call sites; beyond that all are forgotten, and sites keep what
+/// they have.
+pub const SHAPES_MAX: usize = 256;
+
+/// Bytes of a literal that specialised code depends on; longer ones are arguments like any other.
+pub const SHAPE_LITERAL_BYTES_MAX: usize = 64;
+
+/// Call sites for which one execution may specialise definitions, so that a slice stays short.
+pub const SPECIALISED_SITES_MAX: u32 = 64;
 
 /// A limit that an execution reached. Scripts cannot catch it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -6,6 +6,7 @@ use crate::bytecode::Code;
 use crate::bytecode::escape::task_stays;
 use crate::definition::DefinitionError;
 use crate::script::span::Position;
+use crate::specialise::{Heat, Shapes};
 
 /// A command's definition as scripts call it. Compiled once for a version of the catalogue and shared by all scripts.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Definition {
     pub code: Result<Code, DefinitionError>,
     /// Its runs leave nothing of their `task` behind: see [`task_stays`].
     pub task_stays: bool,
+    /// What was made of its code for call sites that run often.
+    pub shapes: Shapes,
 }
 
 impl Definition {
@@ -32,6 +35,7 @@ impl Definition {
             items,
             code,
             task_stays,
+            shapes: Shapes::default(),
         }
     }
 }
@@ -49,6 +53,8 @@ pub struct Program {
     pub codes: Vec<Code>,
     /// The definitions it names.
     pub definitions: Vec<Arc<Definition>>,
+    /// How often each call site ran, by number, and its specialised code.
+    pub heats: Box<[Heat]>,
     /// Command of each top-level statement, as logs show it.
     pub statements: Vec<Box<str>>,
     /// First byte of each line, for positions.

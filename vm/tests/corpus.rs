@@ -32,3 +32,8 @@ fn definitions_of_the_corpus_run() {
 fn bytecode_of_the_corpus_is_sound() {
     replay("bytecode", fuzzed::bytecode);
 }
+
+#[test]
+fn binary_forms_of_the_corpus_are_refused_or_sound() {
+    replay("binary", fuzzed::binary);
+}

@@ -109,3 +109,31 @@ fn size_is_bounded() {
     let _ = writeln!(code, "{}pass", " ".repeat(20));
     error_of(&code);
 }
+
+/// A function whose `finally` bodies stand in each other, each with four ways in.
+fn nested_finally(name: &str, levels: usize) -> String {
+    let mut text = format!("def {name}(x):\n");
+    for level in 0..levels {
+        let margin = " ".repeat(4 + 2 * level);
+        let _ = write!(
+            text,
+            "{margin}while x:\n{margin} try:\n{margin}  if x: break\n{margin}  if x: return 1\n{margin} finally:\n"
+        );
+    }
+    let _ = writeln!(text, "{}x = 2", " ".repeat(4 + 2 * levels));
+    text
+}
+
+#[test]
+fn copies_of_finally_are_not_made_beyond_what_may_be() {
+    assert_eq!(error_of(&nested_finally("f", 5)), "");
+    for levels in [9, 20, 40] {
+        let error = error_of(&nested_finally("f", levels));
+        assert!(error.contains("f is too large to compile"), "{error}");
+    }
+    let many: String = (0..300)
+        .map(|number| nested_finally(&format!("f{number}"), 6))
+        .collect();
+    let error = error_of(&many);
+    assert!(error.contains("is too large to compile"), "{error}");
+}

@@ -27,6 +27,7 @@ fn plain(commands: &HashMap<String, Arc<Definition>>) -> Commands {
             items: known.items.clone(),
             code: known.code.clone(),
             task_stays: false,
+            shapes: vm::specialise::Shapes::default(),
         };
         (name.clone(), Arc::new(definition))
     });

@@ -7,7 +7,7 @@ mod embedded;
 
 use std::sync::Arc;
 
-use embedded::{Embedded, answer};
+use embedded::{Embedded, Manner, answer_in};
 use vm::program::Definition;
 
 const RECORDED: &str = include_str!("recorded_builtins.json");
@@ -26,8 +26,8 @@ const KNOWN: &[(&str, &str)] = &[
     ("'%d %d'", "the position is one in CPython's own pattern"),
 ];
 
-/// The text that `CPython` and the definition give for a case.
-fn run(catalog: &mut Embedded, case: &str) -> String {
+/// The text that `CPython` and the definition give for a case, specialised after so many runs.
+fn run(catalog: &mut Embedded, case: &str, specialise_after: u32) -> String {
     let is_statement = case.starts_with("x = ") || case.starts_with("x, ");
     let (statements, expression) = match case.rsplit_once("; ") {
         Some((statements, expression)) if is_statement => (statements, expression),
@@ -44,7 +44,12 @@ fn run(catalog: &mut Embedded, case: &str) -> String {
         .commands
         .insert("probe".into(), Arc::new(definition));
     let request = r#"{"script": "probe()"}"#;
-    let (_, text) = answer(catalog, request, &Vec::new(), vm::limits::SLICE_UNITS);
+    let manner = Manner {
+        specialise_after,
+        units: vm::limits::SLICE_UNITS,
+        collects: false,
+    };
+    let (_, text) = answer_in(catalog, request, &Vec::new(), manner);
     let reply: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     match reply["variables"]["result"].as_str() {
         Some(result) => result.to_owned(),
@@ -64,6 +69,15 @@ fn same(expected: &str, found: &str) -> bool {
 
 #[test]
 fn built_ins_give_what_cpython_gives() {
+    check(u32::MAX);
+}
+
+#[test]
+fn built_ins_in_specialised_definitions_give_what_cpython_gives() {
+    check(0);
+}
+
+fn check(specialise_after: u32) {
     let cases: Vec<(String, String)> = serde_json::from_str(RECORDED).expect("recorded cases");
     assert!(cases.len() > 4_000, "{}", cases.len());
     let mut catalog = Embedded::load();
@@ -72,7 +86,7 @@ fn built_ins_give_what_cpython_gives() {
         if KNOWN.iter().any(|(part, _)| case.contains(part)) {
             continue;
         }
-        let found = run(&mut catalog, case);
+        let found = run(&mut catalog, case, specialise_after);
         if !same(expected, &found) {
             differing.push(format!(
                 "{case}\n    CPython: {expected}\n    here:    {found}"

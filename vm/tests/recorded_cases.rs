@@ -2,7 +2,7 @@
 
 mod embedded;
 
-use embedded::{Embedded, Query, answer, answer_collecting, root};
+use embedded::{Embedded, Manner, Query, answer, answer_collecting, answer_in, root};
 use serde_json::Value;
 use vm::program::Catalog;
 
@@ -98,6 +98,14 @@ fn cases() -> Vec<Value> {
 type Answering = fn(&dyn Catalog, &str, &Query, u32) -> (u16, String);
 
 fn run_all(answer: Answering, units: u32) {
+    run_all_by(|catalog, body, query| answer(catalog, body, query, units));
+}
+
+fn run_all_in(manner: Manner) {
+    run_all_by(|catalog, body, query| answer_in(catalog, body, query, manner));
+}
+
+fn run_all_by(answer: impl Fn(&dyn Catalog, &str, &Query) -> (u16, String)) {
     let embedded = Embedded::load();
     for definition in embedded.commands.values() {
         if let Err(error) = &definition.code {
@@ -112,7 +120,7 @@ fn run_all(answer: Answering, units: u32) {
             Value::String(raw) => raw.clone(),
             object => object.to_string(),
         };
-        let (status, answer) = answer(&embedded, &body, &query_of(case), units);
+        let (status, answer) = answer(&embedded, &body, &query_of(case));
         if let Err(difference) = check(case, status, &answer) {
             failed.push(format!(
                 "{}: {difference}\n  {}",
@@ -144,4 +152,15 @@ fn answers_do_not_depend_on_the_length_of_slices() {
 fn answers_do_not_depend_on_where_the_arena_is_left_behind() {
     run_all(answer_collecting, 1);
     run_all(answer_collecting, 7);
+}
+
+#[test]
+fn answers_of_specialised_definitions_are_as_recorded() {
+    for (units, collects) in [(4000, false), (7, false), (1, false), (7, true), (1, true)] {
+        run_all_in(Manner {
+            specialise_after: 0,
+            units,
+            collects,
+        });
+    }
 }

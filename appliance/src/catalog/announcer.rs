@@ -49,6 +49,11 @@ impl Announcer {
         Ok(writer.announce(announcement).map_err(ArenaError::from)?)
     }
 
+    fn announce_code(&self, generation: u64, code_segment_id: u64) -> bool {
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.announce_code(Generation(generation), SegmentId(code_segment_id))
+    }
+
     fn current(&self) -> Option<(u64, u64, u64, u64)> {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let current = writer.current()?;

@@ -64,6 +64,8 @@ pub enum ArenaError {
         what: String,
         source: io::Error,
     },
+    /// The bytes are not what they should be.
+    Damaged(String),
     /// The object was closed, finished or abandoned.
     Closed(&'static str),
 }
@@ -109,6 +111,7 @@ impl From<ArenaError> for PyErr {
                 coded(SegmentError::new_err(error.to_string()), "generation")
             }
             ArenaError::System { what, source } => system_error(&what, &source),
+            ArenaError::Damaged(text) => coded(SegmentError::new_err(text), "damaged"),
             ArenaError::Closed(what) => coded(
                 SegmentError::new_err(format!("this {what} is closed")),
                 "closed",

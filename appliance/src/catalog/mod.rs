@@ -4,7 +4,7 @@
 
 mod announcer;
 mod builder;
-mod errors;
+pub(crate) mod errors;
 mod feeder;
 mod segment;
 mod slots;

@@ -6,7 +6,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::StatusCode;
 use hyper::service::service_fn;
@@ -20,7 +20,7 @@ use crate::plane::panics;
 
 use super::exchange;
 use super::limits::{LINGER_READS_MAX, LINGER_TIMEOUT, REQUESTS_PER_CONNECTION_MAX};
-use super::pace::Pace;
+use super::pace::{Moment, Pace};
 use super::server::Server;
 use super::socket::Socket;
 
@@ -49,7 +49,7 @@ impl Link {
 /// Serves `stream` to its end, in a task of its own.
 pub fn serve(server: &Rc<Server>, stream: TcpStream) {
     let (id, handle) = server.connections.enter();
-    let pace = Rc::new(Pace::new(Instant::now()));
+    let pace = Rc::new(Pace::new(Moment::now()));
     server.paces.borrow_mut().insert(id, Rc::clone(&pace));
     server.observer.connection_opened();
     let link = Rc::new(Link {

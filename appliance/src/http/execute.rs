@@ -57,7 +57,11 @@ pub async fn answer(
     }
 }
 
-fn order(request: Request<'_>, timeout: Duration) -> Result<Order, Problem> {
+/// What a request orders.
+///
+/// # Errors
+/// 400 for a body that is wrong.
+pub fn order(request: Request<'_>, timeout: Duration) -> Result<Order, Problem> {
     let text = text(&request.body)?;
     let (mut script, mut variables, mut timeout_ms) = (None, None, None);
     let mut wrong = None;

@@ -83,7 +83,7 @@ pub fn text_of(quoted: &str) -> Cow<'_, str> {
     unescaped(inner.unwrap_or(quoted))
 }
 
-/// `inner` has been read by a `Reader`: every escape in it is complete.
+/// A `Reader` lets only whole escapes pass; of any other text what is no escape stays as it is.
 fn unescaped(inner: &str) -> Cow<'_, str> {
     let Some(first) = inner.find('\\') else {
         return Cow::Borrowed(inner);
@@ -113,7 +113,8 @@ fn escaped(escape: &str) -> (char, usize) {
         Some(b'u') => return unicode(escape),
         Some(b'/') => '/',
         Some(b'"') => '"',
-        _ => '\\',
+        Some(b'\\') => '\\',
+        _ => return ('\\', 0),
     };
     (plain, 1)
 }
@@ -123,7 +124,9 @@ fn unicode(escape: &str) -> (char, usize) {
         let digits = escape.get(at..at + 4)?;
         u32::from_str_radix(digits, 16).ok()
     };
-    let first = hex(1).unwrap_or(0xfffd);
+    let Some(first) = hex(1) else {
+        return ('\\', 0);
+    };
     if (0xd800..0xdc00).contains(&first)
         && escape.get(5..7) == Some("\\u")
         && let Some(second) = hex(7).filter(|second| (0xdc00..0xe000).contains(second))
@@ -460,6 +463,9 @@ mod tests {
             text_of(r#""a\n\t\"\\\/\b\f\r\u00f1\ud83d\ude00\ud800x\udc00""#),
             "a\n\t\"\\/\u{8}\u{c}\rñ😀\u{fffd}x\u{fffd}"
         );
+        for no_escape in [r"\¡", r"\u12", r"\u123¡", "a\\"] {
+            assert_eq!(text_of(no_escape), no_escape);
+        }
     }
 
     proptest! {

@@ -16,7 +16,7 @@ mod connection;
 pub mod connections;
 mod cors;
 mod exchange;
-mod execute;
+pub(crate) mod execute;
 mod exposition;
 mod head;
 pub mod limits;

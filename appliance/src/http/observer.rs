@@ -12,6 +12,8 @@ pub trait Observer {
     fn script_ended(&self, end: ScriptEnd);
     /// Told at each tick: scripts under way that did not end in their first slice, and how many of them wait.
     fn scripts_under_way(&self, under_way: usize, waiting: usize);
+    /// Told at each tick: definitions that were loaded since, from the code segment and compiled here.
+    fn definitions_loaded(&self, counts: [u64; 2]);
     /// A connection was accepted.
     fn connection_opened(&self);
     /// It is gone.

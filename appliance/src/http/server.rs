@@ -11,10 +11,11 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use hyper::server::conn::http1::Builder;
 use serde_json::{Map, Value, json};
 use shm_catalog::slots::SlotPages;
-use shm_catalog::{Generation, Segment};
+use shm_catalog::{CodeSegment, Generation, Segment, SegmentId};
 use tokio::net::TcpStream;
 
 use super::connections::{ConnectionId, Connections, Order};
+use crate::memory::Tide;
 use crate::plane::Plane;
 use crate::plane::auth::Keys;
 use crate::plane::version::Version;
@@ -25,7 +26,7 @@ use super::connection;
 use super::head;
 use super::limits::{HEAD_BYTES_MAX, HEADERS_MAX};
 use super::observer::Observer;
-use super::pace::{Pace, Verdict};
+use super::pace::{Moment, Pace, Verdict};
 use super::problem::{Problem, no_catalogue};
 use super::reply::{Reply, RequestIds};
 
@@ -59,6 +60,7 @@ pub struct Server {
     version: RefCell<Option<Rc<Version>>>,
     version_header: RefCell<HeaderValue>,
     draining: Cell<bool>,
+    tide: Tide,
 }
 
 impl Server {
@@ -87,6 +89,7 @@ impl Server {
             version: RefCell::new(None),
             version_header: RefCell::new(NO_VERSION),
             draining: Cell::new(false),
+            tide: Tide::default(),
         })
     }
 
@@ -100,10 +103,16 @@ impl Server {
         self.connections.give_all(Order::Drain);
     }
 
-    /// Called at each tick: ends what takes too long.
-    pub fn sweep(&self, now: Instant) {
+    /// Called at each tick: ends what takes too long, and gives back what is not needed.
+    pub fn sweep(&self) {
+        if self.tide.look() {
+            self.runner.tidy();
+        }
+        let now = Moment::now();
         let (under_way, waiting) = self.runner.load();
         self.observer.scripts_under_way(under_way, waiting);
+        self.observer
+            .definitions_loaded(self.runner.definitions().take_counts());
         for (id, pace) in &*self.paces.borrow() {
             match pace.judge(now) {
                 Verdict::Fine => {}
@@ -184,9 +193,27 @@ impl Plane for Server {
         self.draining.set(true);
     }
 
+    fn runs_code(&self) -> bool {
+        true
+    }
+
+    fn code(&self) -> Option<SegmentId> {
+        self.runner.definitions().code().map(|code| code.id())
+    }
+
+    fn take_code(&self, code: Arc<CodeSegment>) -> Option<Arc<CodeSegment>> {
+        self.runner.definitions().take_code(code)
+    }
+
+    fn set_quarantine(&self, sources: &[(String, String)]) {
+        self.runner.definitions().set_quarantine(sources);
+    }
+
     fn describe(&self) -> Map<String, Value> {
         let (under_way, waiting) = self.runner.load();
+        let code = self.code().map_or(0, |id| id.0);
         Map::from_iter([
+            ("code_segment".to_owned(), code.into()),
             ("needs_key".to_owned(), self.needs_key.into()),
             ("scripts".to_owned(), under_way.into()),
             ("scripts_waiting".to_owned(), waiting.into()),

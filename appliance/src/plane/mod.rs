@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Map, Value};
-use shm_catalog::{Generation, Segment};
+use shm_catalog::{CodeSegment, Generation, Segment, SegmentId};
 
 pub mod auth;
 pub mod panics;
@@ -31,6 +31,24 @@ pub trait Plane {
 
     /// Health says that this worker goes; everything is still answered.
     fn begin_drain(&self);
+
+    /// Whether it runs definitions. If not, none of the three below is called.
+    fn runs_code(&self) -> bool {
+        false
+    }
+
+    /// The code segment that it takes definitions from.
+    fn code(&self) -> Option<SegmentId> {
+        None
+    }
+
+    /// Takes definitions from `code` from now on. Gives back the one before.
+    fn take_code(&self, code: Arc<CodeSegment>) -> Option<Arc<CodeSegment>> {
+        Some(code)
+    }
+
+    /// Never compiles these: hex source hashes, each with the reason.
+    fn set_quarantine(&self, _sources: &[(String, String)]) {}
 
     /// What a dump of the state shows of it.
     fn describe(&self) -> Map<String, Value>;

@@ -4,11 +4,29 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use shm_catalog::{Builder, BuilderOptions, Row, Segment, SegmentId, WireForm};
+use shm_catalog::code::EntryKind;
+use shm_catalog::{
+    Builder, BuilderOptions, CodeBuilder, CodeSegment, Command, Digest, Row, Segment, SegmentId,
+    SourceHash, WireForm,
+};
 
 /// A mapped segment with this id and these (name, code) rows; its file is gone already.
 pub fn segment(id: u64, rows: &[(&str, &str)]) -> Arc<Segment> {
     Arc::new(Segment::open(SegmentFile::new(id, rows).name()).unwrap())
+}
+
+/// A mapped code segment of these commands' compiled definitions; its file is gone already.
+pub fn code_segment(commands: &[(Command<'_>, EntryKind, Vec<u8>)]) -> Arc<CodeSegment> {
+    let file = SegmentFile::new(1, &[]);
+    std::fs::write(file.path(), b"").unwrap();
+    let mut builder = CodeBuilder::open(&file.name, 0).unwrap();
+    for (command, kind, payload) in commands {
+        let hash = SourceHash::of(command);
+        builder.push(hash, *kind, payload).unwrap();
+    }
+    let form = vm::bytecode::binary::VERSION;
+    builder.finish(SegmentId(9), Digest::from(0), form).unwrap();
+    Arc::new(CodeSegment::open(&file.name).unwrap())
 }
 
 /// A segment under `/dev/shm`, removed with this.

@@ -1,22 +1,36 @@
 //! Compiled definitions, by the record that they were compiled from: a version that leaves a command as it was leaves
 //! its compiled form as it was.
+//!
+//! They come from the code segment, where they are found by their source, whichever version it was made for. One that is
+//! not there (the version is new, the compiler has not come so far) is compiled here, on a VM thread, unless it is known
+//! to end compilers.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shm_catalog::{Command, Segment};
+use shm_catalog::{CodeSegment, Command, Segment, SourceHash};
+use vm::limits::DEFINITION_BYTES_MAX;
 use vm::program::{Catalog, Definition};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::limits::{DEFINITIONS_BYTES_MAX, DEFINITIONS_MAX};
+use crate::compiler::quarantined_definition;
+
+use super::limits::{DEFINITIONS_BYTES_MAX, DEFINITIONS_MAX, LOADED_INLINE_BYTES_MAX};
 
 /// Identity of a record; `None` for a name that is not in the catalogue.
 pub type RecordDigest = Option<u128>;
 
-/// The cache of one worker.
+/// The definitions of one worker.
 #[derive(Default)]
-pub struct Definitions(Mutex<Kept>);
+pub struct Definitions {
+    kept: Mutex<Kept>,
+    code: Mutex<Option<Arc<CodeSegment>>>,
+    quarantine: Mutex<Arc<HashMap<SourceHash, String>>>,
+    loaded: AtomicU64,
+    compiled: AtomicU64,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -31,6 +45,63 @@ struct Entry {
 }
 
 impl Definitions {
+    /// Takes definitions from `code` from now on. Gives back the one before.
+    pub fn take_code(&self, code: Arc<CodeSegment>) -> Option<Arc<CodeSegment>> {
+        locked(&self.code).replace(code)
+    }
+
+    /// Where definitions are taken from.
+    pub fn code(&self) -> Option<Arc<CodeSegment>> {
+        locked(&self.code).clone()
+    }
+
+    /// Never compiles these: hex source hashes, each with the reason.
+    pub fn set_quarantine(&self, sources: &[(String, String)]) {
+        let by_hash = sources.iter().filter_map(|(hash, reason)| {
+            let hash = SourceHash::from_hex(hash)?;
+            Some((hash, reason.clone()))
+        });
+        *locked(&self.quarantine) = Arc::new(by_hash.collect());
+    }
+
+    /// How many were loaded since the last call, from the code segment and compiled here.
+    pub fn take_counts(&self) -> [u64; 2] {
+        [&self.loaded, &self.compiled].map(|count| count.swap(0, Ordering::Relaxed))
+    }
+
+    /// The definition of a command; `None` when this thread is not to make it.
+    fn make(&self, command: &Command<'_>, cold: Cold) -> Option<Definition> {
+        let is_small = |bytes: usize| bytes <= LOADED_INLINE_BYTES_MAX;
+        if cold == Cold::Leave && !is_small(command.code.len() + command.interface.len()) {
+            return None;
+        }
+        let compile = || Definition::new(command.name, command.code, command.interface);
+        if command.code.len() > DEFINITION_BYTES_MAX {
+            // Refused for its length, without a look at it.
+            return Some(compile());
+        }
+        let hash = SourceHash::of(command);
+        let code = self.code();
+        if let Some(entry) = code.as_ref().and_then(|code| code.find(hash)) {
+            if cold == Cold::Leave && !is_small(entry.payload.len()) {
+                return None;
+            }
+            // It was checked before it was announced. Should it not be what it was, the source still is.
+            if let Ok(definition) = Definition::from_binary(entry.payload) {
+                self.loaded.fetch_add(1, Ordering::Relaxed);
+                return Some(definition);
+            }
+        }
+        let quarantine = Arc::clone(&locked(&self.quarantine));
+        if let Some(reason) = quarantine.get(&hash) {
+            return Some(quarantined_definition(command, reason));
+        }
+        (cold == Cold::Compile).then(|| {
+            self.compiled.fetch_add(1, Ordering::Relaxed);
+            compile()
+        })
+    }
+
     /// The definition of a record, if it is compiled already.
     fn kept(&self, name: &str, digest: u128) -> Option<Arc<Definition>> {
         let kept = self.kept_now();
@@ -58,8 +129,12 @@ impl Definitions {
     }
 
     fn kept_now(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.kept)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Identity of the record that a version has under a name.
@@ -67,12 +142,12 @@ pub fn record_digest(segment: &Segment, name: &str) -> RecordDigest {
     segment.lookup(name.as_bytes()).map(xxh3_128)
 }
 
-/// Whether a definition that is not compiled yet is compiled now.
+/// Whether a definition that is not at hand is compiled now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cold {
-    /// Compile it: this may take milliseconds.
+    /// Compile it, or load it however large it is: this may take milliseconds.
     Compile,
-    /// Leave it, and say so.
+    /// Load it if that is soon done, else leave it, and say so.
     Leave,
 }
 
@@ -86,6 +161,7 @@ pub struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
+    /// Of this version.
     pub fn new(definitions: &'a Definitions, segment: &'a Segment, cold: Cold) -> Self {
         Self {
             definitions,
@@ -116,16 +192,145 @@ impl Catalog for Asked<'_> {
         if let Some(definition) = self.definitions.kept(name, digest) {
             return Some(definition);
         }
-        if self.cold == Cold::Leave {
+        let command = Command::read(record, self.segment.wire())?;
+        let Some(definition) = self.definitions.make(&command, self.cold) else {
             self.left.set(true);
             return None;
-        }
-        let Command {
-            code, interface, ..
-        } = Command::read(record, self.segment.wire())?;
-        let definition = Arc::new(Definition::new(name, code, interface));
+        };
+        let definition = Arc::new(definition);
         self.definitions
             .keep(name, digest, record.len(), &definition);
         Some(definition)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plane::test_segment::{code_segment, segment};
+    use shm_catalog::code::EntryKind;
+
+    const GOOD: &str = "self.conector.variables['x'] = 1\n";
+
+    /// A command as a segment of the tests has it.
+    fn command<'a>(name: &'a str, code: &'a str) -> Command<'a> {
+        Command {
+            name,
+            code,
+            interface: "[]",
+            ..Command::default()
+        }
+    }
+
+    /// An entry whose code can be told from what the source says: it is that of `instead`.
+    fn entry<'a>(name: &'a str, code: &'a str, instead: &str) -> (Command<'a>, EntryKind, Vec<u8>) {
+        let payload = Definition::new("from the code segment", instead, "[]").to_binary();
+        (command(name, code), EntryKind::Compiled, payload)
+    }
+
+    fn asked(
+        definitions: &Definitions,
+        segment: &Segment,
+        name: &str,
+        cold: Cold,
+    ) -> (Option<Arc<Definition>>, bool) {
+        let asked = Asked::new(definitions, segment, cold);
+        let definition = asked.definition(name);
+        (definition, asked.has_left_any())
+    }
+
+    #[test]
+    fn a_definition_of_the_code_segment_is_loaded_and_never_compiled() {
+        let segment = segment(1, &[("a", GOOD), ("b", GOOD)]);
+        let definitions = Definitions::default();
+        assert!(
+            definitions
+                .take_code(code_segment(&[entry("a", GOOD, "x = 2")]))
+                .is_none()
+        );
+        let (found, left) = asked(&definitions, &segment, "a", Cold::Leave);
+        assert_eq!(
+            (&*found.unwrap().name, left),
+            ("from the code segment", false)
+        );
+        let (found, left) = asked(&definitions, &segment, "b", Cold::Leave);
+        assert!(
+            found.is_none() && left,
+            "it is not there: a VM thread compiles it"
+        );
+        let (found, left) = asked(&definitions, &segment, "b", Cold::Compile);
+        assert_eq!((&*found.unwrap().name, left), ("b", false));
+        assert_eq!(definitions.take_counts(), [1, 1]);
+        // Kept now, whatever becomes of the code.
+        let before = definitions.take_code(code_segment(&[]));
+        assert_eq!(before.map(|code| code.header().entries), Some(1));
+        for name in ["a", "b"] {
+            assert!(asked(&definitions, &segment, name, Cold::Leave).0.is_some());
+        }
+        assert_eq!(definitions.take_counts(), [0, 0]);
+    }
+
+    #[test]
+    fn an_edited_definition_is_not_taken_from_the_code_of_the_old_one() {
+        let definitions = Definitions::default();
+        definitions.take_code(code_segment(&[entry("a", GOOD, "x = 2")]));
+        let edited = segment(2, &[("a", "x = 3\n")]);
+        assert!(asked(&definitions, &edited, "a", Cold::Leave).0.is_none());
+        let (found, _) = asked(&definitions, &edited, "a", Cold::Compile);
+        assert_eq!(&*found.unwrap().name, "a");
+    }
+
+    #[test]
+    fn a_large_definition_is_left_to_a_vm_thread_whether_or_not_it_is_compiled() {
+        let long = format!("# {}\n{GOOD}", "x".repeat(LOADED_INLINE_BYTES_MAX));
+        let many = "x = [1, 2, 3]\n".repeat(LOADED_INLINE_BYTES_MAX / 10);
+        let segment = segment(1, &[("long", &long), ("many", GOOD)]);
+        let definitions = Definitions::default();
+        definitions.take_code(code_segment(&[
+            entry("long", &long, "x = 2"),
+            entry("many", GOOD, &many),
+        ]));
+        for name in ["long", "many"] {
+            assert!(asked(&definitions, &segment, name, Cold::Leave).1, "{name}");
+            let (found, _) = asked(&definitions, &segment, name, Cold::Compile);
+            assert_eq!(&*found.unwrap().name, "from the code segment");
+        }
+        assert_eq!(definitions.take_counts(), [2, 0]);
+    }
+
+    #[test]
+    fn code_that_is_damaged_is_compiled_from_its_source() {
+        let segment = segment(1, &[("a", GOOD)]);
+        let definitions = Definitions::default();
+        definitions.take_code(code_segment(&[(
+            command("a", GOOD),
+            EntryKind::Compiled,
+            b"no code".to_vec(),
+        )]));
+        assert!(asked(&definitions, &segment, "a", Cold::Leave).1);
+        let (found, _) = asked(&definitions, &segment, "a", Cold::Compile);
+        assert!(found.unwrap().code.is_ok());
+    }
+
+    #[test]
+    fn what_is_in_quarantine_is_not_compiled_on_any_thread() {
+        let segment = segment(1, &[("a", GOOD), ("b", GOOD)]);
+        let definitions = Definitions::default();
+        let hash = SourceHash::of(&command("a", GOOD)).to_string();
+        definitions.set_quarantine(&[
+            (hash, "it is too much".to_owned()),
+            ("no hash".to_owned(), String::new()),
+        ]);
+        let (found, left) = asked(&definitions, &segment, "a", Cold::Leave);
+        let error = found.unwrap().code.clone().unwrap_err();
+        assert!(!left && error.message.contains("it is too much"), "{error}");
+        assert!(
+            asked(&definitions, &segment, "b", Cold::Compile)
+                .0
+                .unwrap()
+                .code
+                .is_ok()
+        );
+        assert_eq!(definitions.take_counts(), [0, 1]);
     }
 }

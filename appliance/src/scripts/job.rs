@@ -55,6 +55,8 @@ enum Step {
 impl Job {
     /// Runs one slice.
     pub fn slice(&mut self, shared: &Shared) -> Slice {
+        #[cfg(test)]
+        shared.slices.fetch_add(1, Ordering::SeqCst);
         if self.abandoned.load(Ordering::Relaxed) {
             self.work = Work::Nothing;
             return Slice::Cut;

@@ -9,8 +9,13 @@ pub const JOBS_MAX: usize = 128;
 /// Compiled scripts that are kept.
 pub const PROGRAMS_MAX: usize = 1000;
 
-/// Source text of the compiled scripts that are kept; a program takes some tens of times its text.
-pub const PROGRAMS_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Source text of the compiled scripts that are kept. A program takes up to 45 times its text (measured): 45 MB are what
+/// clients can fill a worker's cache with.
+pub const PROGRAMS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Longer scripts are compiled on a VM thread: a kilobyte takes some 80 µs on the loop thread, where everybody waits. One of
+/// a megabyte was measured at 370 ms.
+pub const INLINE_BYTES_MAX: usize = 8 * 1024;
 
 /// Longer scripts are compiled each time: one of them would drive out hundreds that come often.
 pub const PROGRAM_BYTES_MAX: usize = 64 * 1024;
@@ -20,6 +25,10 @@ pub const DEFINITIONS_MAX: usize = 4096;
 
 /// Source text of the compiled definitions that are kept.
 pub const DEFINITIONS_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Definitions are loaded from the code segment on the loop thread up to this many bytes of source and of code: some
+/// 50 µs in the worst case. Larger ones are loaded on a VM thread.
+pub const LOADED_INLINE_BYTES_MAX: usize = 16 * 1024;
 
 /// From an execution's deadline until the loop thread answers without waiting for the VM thread that has it: what a
 /// slice and one long native operation may take.

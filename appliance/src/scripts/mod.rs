@@ -11,7 +11,7 @@
 //! some hundred nanoseconds, and no other process knows of them.
 
 mod admission;
-mod definitions;
+pub(crate) mod definitions;
 mod job;
 pub mod limits;
 mod pool;

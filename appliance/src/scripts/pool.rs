@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::background;
+use crate::{background, memory};
 
 use super::job::Slice;
 use super::limits::STACK_BYTES;
@@ -38,7 +38,8 @@ pub fn start(shared: &Arc<Shared>, threads: usize, cores: &[usize]) -> io::Resul
 }
 
 fn work(shared: &Shared) {
-    while let Some((mut rank, mut job)) = shared.queue.pop() {
+    let mut tidied = 0;
+    while let Some((mut rank, mut job)) = shared.queue.pop(&mut tidied, memory::give_back) {
         loop {
             let began = Instant::now();
             match job.slice(shared) {

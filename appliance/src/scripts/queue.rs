@@ -48,6 +48,7 @@ pub struct Queue<T> {
 struct State<T> {
     waiting: BinaryHeap<Waiting<T>>,
     closed: bool,
+    tidyings: u64,
 }
 
 impl<T> Queue<T> {
@@ -56,6 +57,7 @@ impl<T> Queue<T> {
             state: Mutex::new(State {
                 waiting: BinaryHeap::new(),
                 closed: false,
+                tidyings: 0,
             }),
             filled: Condvar::new(),
         }
@@ -67,8 +69,9 @@ impl<T> Queue<T> {
         self.filled.notify_one();
     }
 
-    /// The next job, after waiting for one; `None` when the queue is closed.
-    pub fn pop(&self) -> Option<(Rank, T)> {
+    /// The next job, after waiting for one; `None` when the queue is closed. Who waits tidies up when asked to: once for
+    /// all that was asked since `tidied`, and delays nobody by it.
+    pub fn pop(&self, tidied: &mut u64, tidy: impl Fn()) -> Option<(Rank, T)> {
         let mut state = self.state();
         loop {
             if state.closed {
@@ -77,11 +80,24 @@ impl<T> Queue<T> {
             if let Some(Waiting { rank, job }) = state.waiting.pop() {
                 return Some((rank, job));
             }
+            if *tidied != state.tidyings {
+                *tidied = state.tidyings;
+                drop(state);
+                tidy();
+                state = self.state();
+                continue;
+            }
             state = self
                 .filled
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Asks every thread to tidy up when it next has nothing to do.
+    pub fn tidy(&self) {
+        self.state().tidyings += 1;
+        self.filled.notify_all();
     }
 
     /// The job that is to run after a slice of `job`: itself, if none that waits comes before it.
@@ -128,7 +144,7 @@ mod tests {
             queue.push(rank(level, number), ());
         }
         let order: Vec<_> = (0..4)
-            .map(|_| queue.pop().unwrap().0)
+            .map(|_| queue.pop(&mut 0, || ()).unwrap().0)
             .map(|rank| (rank.level, rank.number))
             .collect();
         assert_eq!(order, [(0, 7), (0, 9), (1, 3), (2, 1)]);
@@ -151,7 +167,7 @@ mod tests {
             queue.push(rank(0, number), number);
         }
         let mut turns = [0; 4];
-        let (mut now, mut job) = queue.pop().unwrap();
+        let (mut now, mut job) = queue.pop(&mut 0, || ()).unwrap();
         for turn in 0..300 {
             turns[job as usize] += 1;
             if turn == 150 {
@@ -172,6 +188,29 @@ mod tests {
         let queue = Queue::new();
         queue.push(rank(0, 0), ());
         queue.close();
-        assert!(queue.pop().is_none());
+        assert!(queue.pop(&mut 0, || ()).is_none());
+    }
+    #[test]
+    fn who_has_nothing_to_do_tidies_up_once_for_all_that_asked() {
+        let queue = Queue::new();
+        queue.tidy();
+        queue.tidy();
+        queue.push(rank(0, 0), 'a');
+        let tidyings = std::cell::Cell::new(0);
+        let mut tidied = 0;
+        let mut pop = || {
+            queue.pop(&mut tidied, || {
+                tidyings.set(tidyings.get() + 1);
+                queue.push(rank(0, 1), 'b');
+            })
+        };
+        assert_eq!(pop(), Some((rank(0, 0), 'a')));
+        assert_eq!(tidyings.get(), 0, "a job goes first");
+        assert_eq!(pop(), Some((rank(0, 1), 'b')));
+        assert_eq!(tidyings.get(), 1);
+        queue.push(rank(0, 2), 'c');
+        queue.tidy();
+        let mut pop = || queue.pop(&mut tidied, || unreachable!("there is work"));
+        assert_eq!(pop(), Some((rank(0, 2), 'c')));
     }
 }

@@ -22,7 +22,7 @@ use crate::plane::version::Version;
 use super::admission::Admission;
 use super::definitions::{Asked, Cold, Definitions};
 use super::job::{Job, Work};
-use super::limits::OVERDUE;
+use super::limits::{INLINE_BYTES_MAX, OVERDUE};
 use super::pool;
 use super::programs::Programs;
 use super::queue::{Queue, Rank};
@@ -76,19 +76,22 @@ pub enum Aside<T> {
 }
 
 /// What begins with an order.
-pub(super) enum Begun {
+pub(crate) enum Begun {
     /// It is done already.
     Answered(Answer),
     /// It used its first slice.
     Running(Box<Execution>),
-    /// A definition that it needs is not compiled.
+    /// A definition that it needs is not compiled, or its own text is too long to be compiled at once.
     Cold,
 }
 
 /// What the loop thread and the VM threads share.
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) queue: Queue<Job>,
     pub(super) admission: Admission,
+    /// Slices that VM threads have begun.
+    #[cfg(test)]
+    pub(super) slices: std::sync::atomic::AtomicU64,
     definitions: Definitions,
     programs: Programs,
     memory_bytes: usize,
@@ -127,14 +130,7 @@ impl Runner {
     /// # Errors
     /// When no thread can be started.
     pub fn start(options: &Options) -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            queue: Queue::new(),
-            admission: Admission::new(options.threads),
-            definitions: Definitions::default(),
-            programs: Programs::new(),
-            memory_bytes: options.memory_bytes,
-            seeds: RandomState::new(),
-        });
+        let shared = Arc::new(Shared::new(options.threads, options.memory_bytes));
         pool::start(&shared, options.threads, &options.cores)?;
         Ok(Self {
             shared,
@@ -148,9 +144,19 @@ impl Runner {
         self.timeout
     }
 
+    /// Where its scripts have their definitions from.
+    pub fn definitions(&self) -> &Definitions {
+        &self.shared.definitions
+    }
+
     /// Executions that did not end in their first slice and are under way, and how many of them wait.
     pub fn load(&self) -> (usize, usize) {
         (self.shared.admission.jobs(), self.shared.queue.len())
+    }
+
+    /// Has the VM threads give back what they freed.
+    pub fn tidy(&self) {
+        self.shared.queue.tidy();
     }
 
     /// Runs an order to its end: the first slice at once, the rest on the VM threads. Dropping the future ends it.
@@ -240,8 +246,21 @@ impl Drop for Abandon {
 }
 
 impl Shared {
+    pub(crate) fn new(threads: usize, memory_bytes: usize) -> Self {
+        Self {
+            queue: Queue::new(),
+            admission: Admission::new(threads),
+            #[cfg(test)]
+            slices: std::sync::atomic::AtomicU64::new(0),
+            definitions: Definitions::default(),
+            programs: Programs::new(),
+            memory_bytes,
+            seeds: RandomState::new(),
+        }
+    }
+
     /// Compiles, if need be, and runs the first slice.
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &self,
         order: &Order,
         segment: &Segment,
@@ -274,7 +293,7 @@ impl Shared {
     }
 
     /// The program of a script, kept or compiled now; else what the order begins with instead.
-    fn program(
+    pub(crate) fn program(
         &self,
         script: &str,
         segment: &Segment,
@@ -283,6 +302,9 @@ impl Shared {
     ) -> Result<Arc<Program>, Begun> {
         if let Some(program) = self.programs.find(script, segment, generation) {
             return Ok(program);
+        }
+        if cold == Cold::Leave && script.len() > INLINE_BYTES_MAX {
+            return Err(Begun::Cold);
         }
         let asked = Asked::new(&self.definitions, segment, cold);
         let compiled = compile(script, &asked);
@@ -323,3 +345,7 @@ fn of_failure(failure: Failure) -> Answer {
         fuel_used: 0,
     }
 }
+
+#[cfg(test)]
+#[path = "runner_tests.rs"]
+mod tests;

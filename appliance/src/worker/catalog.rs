@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use shm_catalog::announcement::Reader;
-use shm_catalog::{Announcement, Generation, Segment, SegmentId, WorkerSlot};
+use shm_catalog::{Announcement, CodeSegment, Generation, Segment, SegmentId, WorkerSlot};
 
 use crate::plane::Plane;
 use crate::plane::version::Version;
@@ -32,6 +32,8 @@ pub struct Catalog {
     mapping: bool,
     gone_in_a_row: u32,
     refused: Option<Generation>,
+    mapping_code: bool,
+    code_refused: Option<SegmentId>,
     /// Superseded segments that replies may still be leaving from: kept here so that the last
     /// holder is never the loop.
     superseded: Vec<Arc<Segment>>,
@@ -58,6 +60,8 @@ impl Catalog {
             mapping: false,
             gone_in_a_row: 0,
             refused: None,
+            mapping_code: false,
+            code_refused: None,
             superseded: Vec::new(),
         }
     }
@@ -65,6 +69,7 @@ impl Catalog {
     /// Looks at the announcement page and starts what follows from it. Whether a segment is being
     /// mapped now: `mapped` will be called.
     pub fn look(&mut self) -> bool {
+        self.look_for_code();
         if self.mapping || self.announcements.generation() == self.served_generation() {
             return self.mapping;
         }
@@ -89,12 +94,18 @@ impl Catalog {
 
     /// Takes over a segment that the mapper was asked for. Whether another one is being mapped.
     pub fn mapped(&mut self, mapped: Mapped) -> bool {
+        let (announcement, result, elapsed) = match mapped {
+            Mapped::Version {
+                announcement,
+                result,
+                elapsed,
+            } => (announcement, result, elapsed),
+            Mapped::Code { id, result } => {
+                self.code_mapped(id, result);
+                return self.mapping;
+            }
+        };
         self.mapping = false;
-        let Mapped {
-            announcement,
-            result,
-            elapsed,
-        } = mapped;
         match result {
             Ok(segment) => {
                 self.gone_in_a_row = 0;
@@ -115,6 +126,45 @@ impl Catalog {
                 false
             }
         }
+    }
+
+    /// Has the announced code mapped, if this worker runs any. While a version has none, what the one before had stays:
+    /// most definitions are what they were, and each is found by its source.
+    fn look_for_code(&mut self) {
+        if self.mapping_code || !self.plane.runs_code() {
+            return;
+        }
+        let announced = self.announcements.current();
+        let Some(id) = announced.and_then(|announcement| announcement.code_segment_id) else {
+            return;
+        };
+        if self.plane.code() != Some(id) && self.code_refused != Some(id) {
+            self.mapping_code = true;
+            let name = format!("{}{id}", self.segment_prefix);
+            self.mapper.map_code(name, id);
+        }
+    }
+
+    fn code_mapped(&mut self, id: SegmentId, result: Result<CodeSegment, MapError>) {
+        self.mapping_code = false;
+        match result {
+            Ok(code) => {
+                let fields = json!({"segment": id.0, "bytes": code.len(),
+                    "definitions": code.header().entries});
+                if let Some(before) = self.plane.take_code(Arc::new(code)) {
+                    self.mapper.unmap_code(before);
+                }
+                self.log.write(Level::Info, "Code Taken", fields);
+            }
+            // Retired meanwhile: the next announcement names another.
+            Err(MapError::Gone) => self.code_refused = Some(id),
+            Err(MapError::Failed(error)) => {
+                self.code_refused = Some(id);
+                let fields = json!({"segment": id.0, "error": error});
+                self.log.write(Level::Error, "Code Not Mapped", fields);
+            }
+        }
+        self.look_for_code();
     }
 
     /// Has segments unmapped that nothing reads any more.

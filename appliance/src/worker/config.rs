@@ -95,6 +95,9 @@ pub struct HttpConfig {
     pub vm_memory_bytes: usize,
     /// From a script's arrival to its answer.
     pub vm_timeout_ms: u64,
+    /// Hex hashes of sources that are not to be compiled, and why.
+    #[serde(default)]
+    pub quarantined: Vec<(String, String)>,
 }
 
 impl Config {

@@ -45,6 +45,10 @@ pub enum Order {
     LogLevel {
         level: Level,
     },
+    /// Never compile these: hex source hashes, each with the reason. All of them, each time.
+    Quarantine {
+        sources: Vec<(String, String)>,
+    },
     /// Log the state.
     Dump,
 }
@@ -239,6 +243,10 @@ mod tests {
             })
         ));
         assert!(matches!(order(r#"{"type":"dump"}"#), Ok(Order::Dump)));
+        assert!(matches!(
+            order(r#"{"type":"quarantine","sources":[["00","why"]]}"#),
+            Ok(Order::Quarantine { sources }) if sources == [("00".to_owned(), "why".to_owned())]
+        ));
         assert!(order(r#"{"type":"dance"}"#).is_err());
     }
 

@@ -277,6 +277,7 @@ impl<D: Door> Life<D> {
             }
             Order::Drain { shut } => self.drain(shut),
             Order::LogLevel { level } => self.log.set_level(level),
+            Order::Quarantine { sources } => self.plane.set_quarantine(&sources),
             Order::Dump => self.dump(),
         }
     }

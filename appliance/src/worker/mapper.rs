@@ -8,16 +8,24 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use rustix::thread::CpuSet;
-use shm_catalog::{Announcement, OpenError, Segment};
+use shm_catalog::{Announcement, CodeSegment, OpenError, Segment, SegmentId};
 
 use crate::background;
 
 /// A segment that was asked for.
-pub struct Mapped {
-    pub announcement: Announcement,
-    pub result: Result<Segment, MapError>,
-    /// From the order to the last page.
-    pub elapsed: Duration,
+pub enum Mapped {
+    /// Of a version.
+    Version {
+        announcement: Announcement,
+        result: Result<Segment, MapError>,
+        /// From the order to the last page.
+        elapsed: Duration,
+    },
+    /// Of compiled definitions.
+    Code {
+        id: SegmentId,
+        result: Result<CodeSegment, MapError>,
+    },
 }
 
 /// Why it could not be mapped.
@@ -35,7 +43,12 @@ enum Job {
         announcement: Announcement,
         ordered: Instant,
     },
+    MapCode {
+        name: String,
+        id: SegmentId,
+    },
     Unmap(Arc<Segment>),
+    UnmapCode(Arc<CodeSegment>),
 }
 
 /// Orders to the thread. It ends when this is dropped.
@@ -80,6 +93,16 @@ impl Mapper {
         self.order(Job::Unmap(segment));
     }
 
+    /// Maps a code segment and makes all its pages present.
+    pub fn map_code(&self, name: String, id: SegmentId) {
+        self.order(Job::MapCode { name, id });
+    }
+
+    /// Gives up a code segment; the mapping goes if this was the last holder.
+    pub fn unmap_code(&self, code: Arc<CodeSegment>) {
+        self.order(Job::UnmapCode(code));
+    }
+
     fn order(&self, job: Job) {
         // The thread catches panics and ends after this sender only.
         let _ = self.0.send(job);
@@ -88,37 +111,72 @@ impl Mapper {
 
 fn work(jobs: &Receiver<Job>, answer: impl Fn(Mapped) -> bool) {
     for job in jobs {
-        match job {
+        let mapped = match job {
             Job::Map {
                 name,
                 announcement,
                 ordered,
             } => {
-                let result = panic::catch_unwind(AssertUnwindSafe(|| map(&name, &announcement)))
-                    .unwrap_or_else(|_| {
-                        Err(MapError::Failed(format!(
-                            "segment {name}: mapping it panicked"
-                        )))
-                    });
-                let mapped = Mapped {
+                let result = caught(&name, || map(&name, &announcement));
+                Mapped::Version {
                     announcement,
                     result,
                     elapsed: ordered.elapsed(),
-                };
-                if !answer(mapped) {
-                    return;
                 }
             }
-            Job::Unmap(segment) => drop(segment),
+            Job::MapCode { name, id } => Mapped::Code {
+                id,
+                result: caught(&name, || map_code(&name, id)),
+            },
+            Job::Unmap(segment) => {
+                drop(segment);
+                continue;
+            }
+            Job::UnmapCode(code) => {
+                drop(code);
+                continue;
+            }
+        };
+        if !answer(mapped) {
+            return;
         }
     }
 }
 
-fn map(name: &str, announcement: &Announcement) -> Result<Segment, MapError> {
-    let segment = Segment::open(name).map_err(|error| match error {
+fn caught<T>(name: &str, map: impl FnOnce() -> Result<T, MapError>) -> Result<T, MapError> {
+    panic::catch_unwind(AssertUnwindSafe(map)).unwrap_or_else(|_| {
+        Err(MapError::Failed(format!(
+            "segment {name}: mapping it panicked"
+        )))
+    })
+}
+
+fn map_error(error: OpenError) -> MapError {
+    match error {
         OpenError::Gone(_) => MapError::Gone,
         error => MapError::Failed(error.to_string()),
-    })?;
+    }
+}
+
+fn map_code(name: &str, id: SegmentId) -> Result<CodeSegment, MapError> {
+    let code = CodeSegment::open(name).map_err(map_error)?;
+    if code.id() != id {
+        return Err(MapError::Failed(format!(
+            "code segment {name}: it holds segment {}",
+            code.id()
+        )));
+    }
+    if code.form() != vm::bytecode::binary::VERSION {
+        return Err(MapError::Failed(format!(
+            "code segment {name}: it is of another release of the machine"
+        )));
+    }
+    code.prefault();
+    Ok(code)
+}
+
+fn map(name: &str, announcement: &Announcement) -> Result<Segment, MapError> {
+    let segment = Segment::open(name).map_err(map_error)?;
     // A file of that name with other bytes in it was not announced: whoever put it there, what is
     // served stays.
     if (segment.id(), segment.len()) != (announcement.segment_id, announcement.length) {

@@ -32,6 +32,8 @@ mod report;
 mod signals;
 mod sockets;
 
+pub(crate) use fds::adopt;
+
 /// Adds what `appliance.worker` calls.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(run_worker, module)?)

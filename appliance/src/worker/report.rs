@@ -91,6 +91,10 @@ impl HttpObserver for Report {
         self.worker.set_scripts(under_way, waiting);
     }
 
+    fn definitions_loaded(&self, counts: [u64; 2]) {
+        self.worker.count_definitions(counts);
+    }
+
     fn connection_timed_out(&self) {
         self.worker.count_timeout();
     }

@@ -8,7 +8,7 @@ const FLOW_CONTROL_ERROR: u32 = 3;
 #[test]
 fn a_reply_leaves_as_far_as_the_stream_s_window_reaches() {
     let windows: &[u32] = if cfg!(miri) {
-        &[6, 700]
+        &[200, 700]
     } else {
         &[1, 4, 5, 6, 700]
     };
@@ -90,7 +90,7 @@ fn refusals_need_no_window() {
     assert_eq!((reply.status(), reply.ended), ("12", true));
 }
 
-const CALLS: usize = if cfg!(miri) { 400 } else { 3000 };
+const CALLS: usize = if cfg!(miri) { 270 } else { 3000 };
 
 #[test]
 fn our_windows_are_given_back_padding_included_and_bind_the_peer() {

@@ -1,6 +1,7 @@
 //! Tests of what crosses the files of this crate: rows in, segment out, and back.
 
 mod building;
+mod code_segments;
 mod commands;
 mod copy_streams;
 mod hostile_bytes;

@@ -343,6 +343,35 @@ fn an_announcement_reaches_a_reader_whole() {
 }
 
 #[test]
+fn code_is_added_to_the_current_announcement_only() {
+    let file = ShmFile::new(ANNOUNCE_BYTES);
+    let mut writer = Writer::open(&file.name).unwrap();
+    let reader = Reader::open(&file.name).unwrap();
+    assert!(!writer.announce_code(Generation(0), SegmentId(9)));
+    assert_eq!(reader.current(), None);
+    let bare = |generation| Announcement {
+        code_segment_id: None,
+        ..announcement(generation)
+    };
+    writer.announce(bare(1)).unwrap();
+    assert!(!writer.announce_code(Generation(2), SegmentId(9)));
+    assert_eq!(reader.current(), Some(bare(1)));
+    for code in [9, 10] {
+        assert!(writer.announce_code(Generation(1), SegmentId(code)));
+        let code_segment_id = Some(SegmentId(code));
+        let with_code = Announcement {
+            code_segment_id,
+            ..bare(1)
+        };
+        assert_eq!(reader.current(), Some(with_code));
+    }
+    // In the place that generation 1 had.
+    writer.announce(bare(65)).unwrap();
+    assert!(!writer.announce_code(Generation(1), SegmentId(9)));
+    assert_eq!(reader.current(), Some(bare(65)));
+}
+
+#[test]
 fn a_foreign_page_is_not_taken_for_an_announcement() {
     let file = ShmFile::new(0);
     std::fs::write(file.path(), vec![0x55; ANNOUNCE_BYTES as usize]).unwrap();

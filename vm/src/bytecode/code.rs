@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 
 use super::op::Op;
-use super::operand::{Dst, Target};
+use super::operand::{Const, Dst, Target};
 use crate::run::hash::hash_text;
 
 /// A constant, as it was compiled. An execution makes its value once, when first loaded.
@@ -95,6 +95,8 @@ pub struct CallSite {
     pub branches: Option<[Vec<u32>; 2]>,
     /// Code numbers of the statements in a loop's body.
     pub sequence: Vec<u32>,
+    /// Constants that the arguments are; `NO_CONST` where one is computed.
+    pub literals: Vec<Const>,
     /// Its number among all sites of the program.
     pub number: u32,
 }

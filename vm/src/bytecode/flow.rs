@@ -15,9 +15,12 @@ use crate::limits::DEFINITION_NESTING_MAX;
 /// `tests/verifier.rs`, `code_that_costs_too_much_to_check_is_refused`.
 const WORDS_MAX: usize = 1 << 21;
 
-/// Passes over a function. A pass without news ends it; compiled code needs two, and one more for each loop that is
-/// entered with less than its end has.
-const PASSES_MAX: usize = 64;
+/// Passes over a function that it may always have. A pass without news ends it; compiled code needs two, and one more for
+/// each loop that is entered with less than its end has, so loops in loops may need one each.
+const PASSES: usize = 64;
+
+/// Instructions and words of sets that more passes may look at: some 20 ms.
+const WORK_MAX: usize = 1 << 24;
 
 /// Handlers that cover one instruction, on average: they nest as deep as a definition's text.
 const COVERS_MAX: usize = DEFINITION_NESTING_MAX;
@@ -27,19 +30,22 @@ const WORD: usize = u64::BITS as usize;
 /// An instruction and what is wrong with it.
 pub(super) type Problem = (usize, &'static str);
 
-/// Check one function whose operands are known to be in range. Functions inside are checked on their own.
-pub(super) fn check(code: &Code) -> Result<(), Problem> {
-    let mut flow = Flow::new(code)?;
-    for _ in 0..PASSES_MAX {
+/// Check one function whose operands are known to be in range, and whose caller fills the registers `given`. Functions
+/// inside are checked on their own.
+pub(super) fn check(code: &Code, given: &[u16]) -> Result<(), Problem> {
+    let mut flow = Flow::new(code, given)?;
+    let work = code.ops.len() + flow.known.len();
+    for _ in 0..PASSES.max(WORK_MAX / work) {
         if !flow.pass()? {
             return Ok(());
         }
     }
-    Err((0, "too tangled to check"))
+    Err((0, "loops are nested too deep to check"))
 }
 
 struct Flow<'c> {
     code: &'c Code,
+    given: &'c [u16],
     /// Words of a set.
     width: usize,
     /// For each instruction the number of its set, if ways meet there.
@@ -56,7 +62,7 @@ struct Flow<'c> {
 const NONE: u32 = u32::MAX;
 
 impl<'c> Flow<'c> {
-    fn new(code: &'c Code) -> Result<Self, Problem> {
+    fn new(code: &'c Code, given: &'c [u16]) -> Result<Self, Problem> {
         let width = usize::from(code.registers).div_ceil(WORD).max(1);
         let mut sets = vec![NONE; code.ops.len()];
         let mut count = 0;
@@ -97,6 +103,7 @@ impl<'c> Flow<'c> {
         }
         Ok(Self {
             code,
+            given,
             width,
             sets,
             known: vec![u64::MAX; count * width],
@@ -112,6 +119,9 @@ impl<'c> Flow<'c> {
         let code = self.code;
         let mut written = vec![0; self.width];
         start(code, &mut written);
+        for register in self.given {
+            put(&mut written, usize::from(*register));
+        }
         let mut runs = true;
         for (place, op) in code.ops.iter().enumerate() {
             if self.sets[place] != NONE {

@@ -1,5 +1,6 @@
 //! Register bytecode: instructions, code, text form, verification.
 
+pub mod binary;
 pub mod code;
 pub mod escape;
 mod flow;

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use super::binary::{BinaryError, Coded, Input};
 use super::operand::{
     Base, Binary, Child, Compare, Const, Conversion, Count, Dst, Few, Free, Operand, Site, Slot,
     Small, Src, Statement, Target, Unary,
@@ -33,6 +34,24 @@ macro_rules! ops {
                 words.next().is_none().then_some(op)
             }
 
+            /// Write the instruction's binary form: its number in the table, then its operands.
+            pub(super) fn encode(self, out: &mut Vec<u8>) {
+                match self {
+                    $(Self::$name { $($field),* } => {
+                        out.push(numbers::$name);
+                        $(Coded::encode($field, out);)*
+                    })+
+                }
+            }
+
+            /// Read what `encode` wrote.
+            pub(super) fn decode(input: &mut Input<'_>) -> Result<Self, BinaryError> {
+                Ok(match input.byte()? {
+                    $(numbers::$name => Self::$name { $($field: <$kind as Coded>::decode(input)?),* },)+
+                    _ => return Err(BinaryError("no such instruction")),
+                })
+            }
+
             /// Show each operand to a visitor.
             pub fn visit(&self, visitor: &mut impl Visitor) {
                 match self {
@@ -40,6 +59,18 @@ macro_rules! ops {
                 }
             }
         }
+
+        /// The numbers of the instructions in the table's order.
+        #[allow(non_upper_case_globals)]
+        mod numbers {
+            #[repr(u8)]
+            enum Number { $($name),+ }
+
+            $(pub const $name: u8 = Number::$name as u8;)+
+        }
+
+        /// The table as text: what the binary form of instructions depends on.
+        pub(super) const TABLE: &str = concat!($(stringify!($name), $(" ", stringify!($kind),)* ";",)+);
 
         impl fmt::Display for Op {
             fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -201,6 +232,19 @@ ops! {
     /// `d = from s import name`
     ImportFrom "import_from" { d: Dst, s: Src, k: Const },
 
+    /// `d = constant in o`, of specialised code like those that follow
+    HasConst "has_const" { d: Dst, o: Src, k: Const },
+    /// Go on at the target unless `s` is an int of 64 bits.
+    JumpUnlessInt "jump_unless_int" { s: Src, to: Target },
+    /// `d = str(s)` of an int of 64 bits
+    TextOfInt "text_of_int" { d: Dst, s: Src },
+    /// `d = float(s)` of an int of 64 bits
+    FloatOfInt "float_of_int" { d: Dst, s: Src },
+    /// What the call of a function that stands here costs: a unit, and `few` frames that must fit on top.
+    Enter "enter" { few: Few },
+    /// Run the statement `s` of the script.
+    Step "step" { d: Dst, s: Src },
+
     /// `d = name`: in the dict in register 0, then that in 1, then the built-ins if register 2 is true
     LoadDynamic "load_dynamic" { d: Dst, k: Const },
     /// `d = script variable`: the current frame, then the shared map; else `NameError`
@@ -285,6 +329,7 @@ impl Op {
             | Self::Loop { to }
             | Self::JumpIf { to, .. }
             | Self::JumpIfNot { to, .. }
+            | Self::JumpUnlessInt { to, .. }
             | Self::ForNext { to, .. } => Some(to),
             _ => None,
         }
@@ -297,6 +342,7 @@ impl Op {
             | Self::Loop { to }
             | Self::JumpIf { to, .. }
             | Self::JumpIfNot { to, .. }
+            | Self::JumpUnlessInt { to, .. }
             | Self::ForNext { to, .. } => *to = target,
             _ => {}
         }

@@ -82,6 +82,9 @@ macro_rules! kinds {
         }
 
         impl $name {
+            /// All of them, in the order of their numbers.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
             /// As Python writes it.
             #[must_use]
             pub const fn symbol(self) -> &'static str {
@@ -103,7 +106,7 @@ macro_rules! kinds {
 
         impl Operand for $name {
             fn parse(text: &str) -> Option<Self> {
-                [$(Self::$variant,)+].into_iter().find(|kind| kind.symbol().replace(' ', "") == text)
+                Self::ALL.iter().copied().find(|kind| kind.symbol().replace(' ', "") == text)
             }
         }
     )+};

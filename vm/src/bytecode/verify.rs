@@ -29,6 +29,17 @@ pub fn verify(
     definitions: usize,
     codes: usize,
 ) -> Result<(), VerifyError> {
+    verify_given(code, globals, definitions, codes, &[])
+}
+
+/// As [`verify`], for code whose caller fills the registers `given` before its first instruction.
+pub fn verify_given(
+    code: &Code,
+    globals: usize,
+    definitions: usize,
+    codes: usize,
+    given: &[u16],
+) -> Result<(), VerifyError> {
     // Only `MakeFunction` gives a function its captured variables, and only a call of it makes a generator.
     if !code.captures.is_empty() || code.is_generator {
         return Err(VerifyError {
@@ -37,9 +48,10 @@ pub fn verify(
             problem: "a function that stands outside",
         });
     }
-    let mut waiting = vec![code];
+    verify_one(code, globals, definitions, codes, given)?;
+    let mut waiting: Vec<&Code> = code.children.iter().collect();
     while let Some(code) = waiting.pop() {
-        verify_one(code, globals, definitions, codes)?;
+        verify_one(code, globals, definitions, codes, &[])?;
         waiting.extend(&code.children);
     }
     Ok(())
@@ -50,6 +62,7 @@ fn verify_one(
     globals: usize,
     definitions: usize,
     codes: usize,
+    given: &[u16],
 ) -> Result<(), VerifyError> {
     let fail = |instruction, problem| {
         Err(VerifyError {
@@ -69,6 +82,7 @@ fn verify_one(
         || code.parameters.registers() > registers
         || code.unset_start > code.unset_end
         || usize::from(code.unset_end) > registers
+        || given.iter().any(|given| usize::from(*given) >= registers)
     {
         return fail(0, "registers out of range");
     }
@@ -107,7 +121,7 @@ fn verify_one(
     if let Some(problem) = table_problem(code, definitions, codes) {
         return fail(0, problem);
     }
-    flow::check(code).or_else(|(instruction, problem)| fail(instruction, problem))
+    flow::check(code, given).or_else(|(instruction, problem)| fail(instruction, problem))
 }
 
 /// What is wrong with an instruction by itself.

@@ -272,6 +272,7 @@ impl<'t> Compiler<'t> {
             return Err(self.function().too_large());
         };
         let code = function.finish()?;
+        self.finished_ops += code.ops.len();
         self.function().release(mark);
         let d = self.wanted(want)?;
         self.function().code.children.push(code);

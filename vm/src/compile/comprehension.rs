@@ -106,6 +106,7 @@ impl<'t> Compiler<'t> {
             return Err(self.function().too_large());
         };
         let code = function.finish()?;
+        self.finished_ops += code.ops.len();
         self.function().code.children.push(code);
         let child = self.function().code.children.len() - 1;
         if child >= usize::from(u16::MAX) {

@@ -45,6 +45,8 @@ pub(crate) struct Compiler<'t> {
     globals: HashMap<String, u16>,
     global_names: Vec<Box<str>>,
     world: World,
+    /// Instructions of the functions that are finished.
+    finished_ops: usize,
 }
 
 /// Names under which a definition finds what it is given, by register of its module code.
@@ -175,6 +177,7 @@ impl<'t> Compiler<'t> {
             globals: HashMap::new(),
             global_names: Vec::new(),
             world,
+            finished_ops: 0,
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::bytecode::op::Op;
 use crate::bytecode::operand::{
-    Base, Const, Dst, Few, Site, Src, Statement as StatementNumber, Target,
+    Base, Const, Dst, Few, NO_CONST, Site, Src, Statement as StatementNumber, Target,
 };
 use crate::bytecode::{CallSite, Callee, Code, Constant, verify};
 use crate::program::{Catalog, Definition, Program};
@@ -19,6 +19,7 @@ use crate::script::tree::{
     Argument, ArgumentValue, BlockId, CallId, Callee as ScriptCallee, EvaluationId, FunctionId,
     ReturnValue, RightSide, Script, StatementId, StatementKind, TextForm,
 };
+use crate::specialise::Heat;
 
 use super::expression::Compiled;
 use super::function::{Function, Kind, Label};
@@ -94,6 +95,7 @@ pub fn script(script: &Script, catalog: &dyn Catalog) -> Result<Program, Problem
     {
         site.number = number as u32;
     }
+    let sites = codes.iter().map(|code| code.sites.len()).sum();
     for code in &codes {
         verify::verify(code, 0, compiler.definitions.len(), codes.len()).map_err(|error| {
             Problem {
@@ -115,6 +117,7 @@ pub fn script(script: &Script, catalog: &dyn Catalog) -> Result<Program, Problem
     Ok(Program {
         codes,
         definitions: compiler.definitions,
+        heats: std::iter::repeat_with(Heat::default).take(sites).collect(),
         statements: compiler.statements,
         line_starts,
         source,
@@ -404,6 +407,7 @@ impl<'t> ScriptCompiler<'t> {
             context,
             branches,
             sequence: Vec::new(),
+            literals: Vec::new(),
             number: 0,
         })?;
         Ok(if is_error { Err(site) } else { Ok(site) })
@@ -427,6 +431,7 @@ impl<'t> ScriptCompiler<'t> {
             context: None,
             branches: None,
             sequence: Vec::new(),
+            literals: Vec::new(),
             number: 0,
         })?;
         self.function().emit(Op::Fail { s });
@@ -466,6 +471,14 @@ impl<'t> ScriptCompiler<'t> {
         }
         let few = Few(arguments.len() as u8);
         self.function().at(span);
+        let literals: Compiled<Vec<Const>> = arguments
+            .iter()
+            .map(|argument| match self.literal(argument, resolve) {
+                Some(constant) => self.function().constant(constant),
+                None => Ok(NO_CONST),
+            })
+            .collect();
+        self.function().code.sites[site.index()].literals = literals?;
         self.function().emit(Op::Command {
             few,
             d: Dst(result),
@@ -474,6 +487,24 @@ impl<'t> ScriptCompiler<'t> {
         });
         self.function().release(mark);
         Ok(())
+    }
+
+    /// The constant that an argument of a command is, if nothing is computed for it.
+    fn literal(&self, argument: &Argument, resolve: bool) -> Option<Constant> {
+        Some(match &argument.value {
+            ArgumentValue::Integer(Integer::Small(number)) => Constant::Int(*number),
+            ArgumentValue::Integer(Integer::Big(_)) => return None,
+            ArgumentValue::Float(number) => Constant::Float(*number),
+            ArgumentValue::Text { text, form, .. } => {
+                let text = match form {
+                    _ if !resolve => *text,
+                    TextForm::Plain => *text,
+                    TextForm::Quoted(_) => self.script.unquoted(*text),
+                    _ => return None,
+                };
+                Constant::Text(self.script.text(text).into())
+            }
+        })
     }
 
     /// A call of anything. Its value goes to a register.
@@ -571,6 +602,7 @@ impl<'t> ScriptCompiler<'t> {
             context: None,
             branches: None,
             sequence: Vec::new(),
+            literals: Vec::new(),
             number: 0,
         })?;
         let few = Few(count.min(255) as u8);
@@ -660,6 +692,7 @@ impl<'t> ScriptCompiler<'t> {
                 context: None,
                 branches: None,
                 sequence: Vec::new(),
+                literals: Vec::new(),
                 number: 0,
             })?;
             self.function().emit(Op::RunPart {

@@ -4,6 +4,7 @@ use crate::bytecode::Constant;
 use crate::bytecode::op::Op;
 use crate::bytecode::operand::{Base, Count, Dst, Few, NO_SRC, Slot, Src, Target};
 use crate::hir::{BinaryOp, Block, Node, NodeId, Statement, StatementKind, Try};
+use crate::limits::{DEFINITION_CODE_MAX, FUNCTION_CODE_MAX};
 
 use super::expression::{Compiled, Meaning, binary};
 use super::function::{Exit, Kind, Place};
@@ -27,8 +28,18 @@ impl<'t> Compiler<'t> {
         Ok(())
     }
 
+    /// Copies of `finally` bodies multiply with their nesting: what is too large is not made first.
+    fn check_size(&mut self) -> Compiled<()> {
+        let ops = self.function().code.ops.len();
+        if ops > FUNCTION_CODE_MAX || self.finished_ops + ops > DEFINITION_CODE_MAX {
+            return Err(self.function().too_large());
+        }
+        Ok(())
+    }
+
     fn statement(&mut self, statement: &'t Statement) -> Compiled<()> {
         self.function().at(statement.span);
+        self.check_size()?;
         let mark = self.function().mark();
         match &statement.kind {
             StatementKind::Expression(value) => {

@@ -298,6 +298,15 @@ impl TextBuilder {
         }
     }
 
+    /// The same, with room for so many bytes from the start.
+    #[must_use]
+    pub fn with_room(self, bytes: usize) -> Self {
+        Self {
+            text: String::with_capacity(bytes.min(self.bytes_max)),
+            ..self
+        }
+    }
+
     /// What was built.
     #[must_use]
     pub fn into_string(self) -> String {

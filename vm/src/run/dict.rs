@@ -148,6 +148,13 @@ impl<'a> Dict<'a> {
         self.entries.get()[place].value.get()
     }
 
+    /// Key of the entry at a place from [`Dict::find`].
+    #[inline]
+    #[must_use]
+    pub fn key_at(&self, place: usize) -> Value<'a> {
+        self.entries.get()[place].key.get()
+    }
+
     /// Change the value of the entry at a place from [`Dict::find`].
     #[inline]
     pub fn set_at(&self, place: usize, value: Value<'a>) {

@@ -65,7 +65,11 @@ fn hash_float(number: f64) -> u64 {
 }
 
 /// Hash of any value, or `TypeError: unhashable type: 'list'`.
+#[inline]
 pub fn hash_value<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<u64, Fault<'a>> {
+    if let Value::Str(text) = value {
+        return Ok(text.hash());
+    }
     hash_nested(context, value, 0)
 }
 

@@ -3,8 +3,6 @@
 //! All beyond ASCII is escaped; NaN and infinities are bare words; keys that are numbers, truth values or `None` become
 //! texts. What waits is in a list: depth is no native recursion.
 
-use std::fmt::Write as _;
-
 use crate::limits::Limit;
 use crate::run::builtins::Args;
 use crate::run::context::{Context, TextBuilder};
@@ -334,6 +332,13 @@ fn write_leaf<'a>(
     Ok(true)
 }
 
+/// A UTF-16 unit as an escape. Formatting took 40 ns for each, which at the output limit is a quarter of a second.
+fn escaped(unit: u16) -> [u8; 6] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |shift: u32| DIGITS[usize::from((unit >> shift) & 0xf)];
+    [b'\\', b'u', digit(12), digit(8), digit(4), digit(0)]
+}
+
 /// A text in quotes.
 pub fn write_text<'a>(
     context: &mut Context<'a>,
@@ -369,7 +374,7 @@ pub fn write_text<'a>(
         out.push_str(&text[plain..at])?;
         if escape.is_empty() {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}").map_err(|_| Fault::Limit(Limit::Memory))?;
+                out.push_str(std::str::from_utf8(&escaped(*unit)).unwrap_or_default())?;
             }
         } else {
             out.push_str(escape)?;

@@ -20,10 +20,31 @@ pub enum Memory {
     Nothing,
     /// At this place of a dict.
     Place(u32),
+    /// A script's variable, at these places of the shared map and of the frame; `u32::MAX`: of no place there.
+    Variable(u32, u32),
     /// This method of this type.
     Method(Type, &'static NativeDef),
     /// This attribute of this type.
     Attribute(Type, &'static AttributeDef),
+}
+
+impl Memory {
+    /// Where a script's variable may be in the shared map and in the frame.
+    #[inline]
+    #[must_use]
+    pub const fn of_variable(self) -> (usize, usize) {
+        match self {
+            Self::Variable(shared, frame) => (shared as usize, frame as usize),
+            _ => (u32::MAX as usize, u32::MAX as usize),
+        }
+    }
+
+    /// A script's variable at these places.
+    #[inline]
+    #[must_use]
+    pub const fn variable(shared: usize, frame: usize) -> Self {
+        Self::Variable(shared as u32, frame as u32)
+    }
 }
 
 /// One function's code in an execution.
@@ -150,6 +171,11 @@ impl<'a> Loaded<'a> {
         } else {
             Ok(known)
         }
+    }
+
+    /// Use an equal text in a constant's place.
+    pub fn adopt(&self, constant: Const, text: Value<'a>) {
+        self.constants[constant.index()].set(text);
     }
 
     /// A constant that is a text.

@@ -77,7 +77,8 @@ pub fn answer_within(
     units: u32,
     fuel: u64,
 ) -> (u16, String) {
-    answer_with(catalog, body, query, units, fuel, |_| ())
+    let after = vm::limits::SPECIALISE_AFTER;
+    answer_with(catalog, body, query, units, fuel, after, |_| ())
 }
 
 /// Answer one request, in slices of `units`, and move all that is live to another arena after each.
@@ -88,9 +89,41 @@ pub fn answer_collecting(
     units: u32,
 ) -> (u16, String) {
     let fuel = vm::limits::FUEL_MAX;
-    answer_with(catalog, body, query, units, fuel, |execution| {
+    let after = vm::limits::SPECIALISE_AFTER;
+    answer_with(catalog, body, query, units, fuel, after, |execution| {
         assert_eq!(execution.collect(), Ok(true));
     })
+}
+
+/// When a call site's definition is specialised, and what happens between two slices.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    pub specialise_after: u32,
+    pub units: u32,
+    pub collects: bool,
+}
+
+/// Answer one request in a certain manner.
+pub fn answer_in(
+    catalog: &dyn Catalog,
+    body: &str,
+    query: &Query,
+    manner: Manner,
+) -> (u16, String) {
+    let (fuel, after) = (vm::limits::FUEL_MAX, manner.specialise_after);
+    answer_with(
+        catalog,
+        body,
+        query,
+        manner.units,
+        fuel,
+        after,
+        |execution| {
+            if manner.collects {
+                assert_eq!(execution.collect(), Ok(true));
+            }
+        },
+    )
 }
 
 fn answer_with(
@@ -99,6 +132,7 @@ fn answer_with(
     query: &Query,
     units: u32,
     fuel: u64,
+    specialise_after: u32,
     between: impl Fn(&mut Execution),
 ) -> (u16, String) {
     let request = match Request::read(body.as_bytes()) {
@@ -116,6 +150,7 @@ fn answer_with(
         now_us: 1_700_000_000_000_000,
         seed: 1,
         fuel,
+        specialise_after,
         ..Inputs::default()
     };
     let mut execution = match Execution::new(program, &inputs) {

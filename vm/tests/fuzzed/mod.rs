@@ -173,6 +173,18 @@ fn evaluators_agree(program: &Program, fast: &Answer, is_compiled: bool) {
     assert_eq!(slow, fast);
 }
 
+/// The binary form of a definition, without the version in front: what is accepted is sound, and written as it was read.
+pub fn binary(data: &[u8]) {
+    let bytes = [&vm::bytecode::binary::VERSION.to_le_bytes()[..], data].concat();
+    let Ok(definition) = Definition::from_binary(&bytes) else {
+        return;
+    };
+    assert_eq!(definition.to_binary(), bytes);
+    if let Ok(code) = &definition.code {
+        verify::verify(code, code.globals.len(), 0, 0).expect("code that was verified");
+    }
+}
+
 fn check_code(code: &Code, globals: &[Box<str>], program: &Program) {
     check_listings(code);
     let (definitions, codes) = (program.definitions.len(), program.codes.len());

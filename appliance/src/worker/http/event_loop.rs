@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::http::connections::Order;
 use crate::http::server::{Options, Server};
+use crate::plane::Plane as _;
 use crate::plane::auth::Keys;
 use crate::scripts::runner;
 use crate::worker::config::{Config, HttpConfig};
@@ -170,8 +171,8 @@ impl Door for Sockets {
         self.listeners.connections_max()
     }
 
-    fn sweep(&mut self, now: Instant) {
-        self.server.sweep(now);
+    fn sweep(&mut self, _: Instant) {
+        self.server.sweep();
     }
 
     /// Their tasks, and with them their sockets, go with the runtime.
@@ -193,8 +194,10 @@ fn open_server(config: &Config, http: &HttpConfig, ground: &Ground) -> Result<Se
         },
     };
     let keys = Keys::new(&config.keys);
-    Server::new(options, keys, slots, Rc::clone(&ground.report) as Rc<_>)
-        .map_err(system("VM threads"))
+    let server = Server::new(options, keys, slots, Rc::clone(&ground.report) as Rc<_>)
+        .map_err(system("VM threads"))?;
+    server.set_quarantine(&http.quarantined);
+    Ok(server)
 }
 
 async fn until(deadline: Option<Instant>) {

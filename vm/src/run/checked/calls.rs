@@ -57,6 +57,14 @@ impl<'a> Evaluator<'a> {
         self.context.raise(Class::RecursionError, text).into()
     }
 
+    /// So many frames more must fit.
+    pub(super) fn leave_room(&mut self, frames: usize) -> Step<'a, ()> {
+        if self.levels.len() + frames > FRAMES_MAX {
+            return Err(self.too_deep());
+        }
+        Ok(())
+    }
+
     fn reserve(&mut self, end: usize) -> Step<'a, ()> {
         if end > REGISTERS_MAX {
             return Err(self.too_deep());

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::registers::Frame;
 use super::{Evaluator, Step, Stop};
-use crate::bytecode::operand::{Binary, Const, Conversion, NO_CONST};
+use crate::bytecode::operand::{Binary, Compare, Const, Conversion, NO_CONST};
 use crate::bytecode::{Capture, Op};
 use crate::limits::Limit;
 use crate::run::builtins;
@@ -173,7 +173,6 @@ impl<'a> Evaluator<'a> {
                 frame.set(d, value)?;
             }
             Op::Compare { kind, d, a, b } => {
-                use crate::bytecode::operand::Compare;
                 if matches!(kind, Compare::In | Compare::NotIn) {
                     self.drained(frame, b.index())?;
                 }
@@ -442,6 +441,31 @@ impl<'a> Evaluator<'a> {
                         return Err(self.context.raise(Class::ImportError, text).into());
                     }
                 }
+            }
+            Op::HasConst { d, o, k } => {
+                let (container, key) = (frame.get(o)?, self.constant(frame, k)?);
+                let holds = arithmetic::compare(&mut self.context, Compare::In, key, container)?;
+                frame.set(d, Value::Bool(holds))?;
+            }
+            Op::JumpUnlessInt { s, to } => {
+                if !matches!(frame.get(s)?, Value::Int(_)) {
+                    return Ok(Next::At(to.index()));
+                }
+            }
+            Op::TextOfInt { d, s } => {
+                let text = print::str_of(&mut self.context, frame.get(s)?)?;
+                frame.set(d, text)?;
+            }
+            Op::FloatOfInt { d, s } => {
+                let Value::Int(number) = frame.get(s)? else {
+                    return Err(Fault::Internal("no int").into());
+                };
+                frame.set(d, Value::Float(number as f64))?;
+            }
+            Op::Enter { few } => self.leave_room(usize::from(few.0))?,
+            Op::Step { d, s } => {
+                let value = self.process_step(frame.get(s)?)?;
+                frame.set(d, value)?;
             }
             Op::LoadDynamic { d, k } => {
                 let name = self.text(frame, k)?;

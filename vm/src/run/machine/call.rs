@@ -6,7 +6,7 @@ use crate::bytecode::operand::Const;
 use crate::bytecode::operand::NO_CONST;
 use crate::limits::{FRAMES_MAX, REGISTERS_MAX};
 use crate::run::builtins::arguments::{Bound, bind};
-use crate::run::builtins::{Args, Calls, NativeDef, Run, Special, type_def};
+use crate::run::builtins::{Args, Calls, NativeDef, Params, Run, Special, type_def};
 use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Function;
@@ -485,6 +485,54 @@ impl<'a> Machine<'a> {
         Err(self.context.raise(Class::TypeError, text))
     }
 
+    /// Call native code that is done at once and takes its arguments as they stand: nearly all calls. Nothing when this
+    /// call is another kind.
+    #[inline]
+    pub(super) fn call_plain(
+        &mut self,
+        native: &'static NativeDef,
+        receiver: Value<'a>,
+        first: usize,
+        count: usize,
+    ) -> Option<Result<Value<'a>, Fault<'a>>> {
+        let Run::Plain(run) = native.run else {
+            return None;
+        };
+        let fits = match native.params {
+            Params::Any => true,
+            Params::Positional(min, max) => {
+                count >= usize::from(min) && (max == u8::MAX || count <= usize::from(max))
+            }
+            Params::Named(params) => {
+                count <= params.len()
+                    && params[..count].iter().all(|param| !param.keyword_only)
+                    && params[count..].iter().all(|param| !param.required)
+            }
+        };
+        let given = &self.stack[first..first + count];
+        if !fits || given.iter().any(|value| matches!(value, Value::Iter(_))) {
+            return None;
+        }
+        let args = Args {
+            receiver,
+            given,
+            named: &[],
+        };
+        Some(run(&mut self.context, args))
+    }
+
+    /// The native code that a value is, with its receiver, when it is called with arguments by position.
+    #[inline]
+    pub(super) fn native_of(callee: Value<'a>) -> Option<(&'static NativeDef, Value<'a>)> {
+        match callee {
+            Value::Native(native) if !native.is_method => Some((native, Value::Unset)),
+            Value::Method(method) => Some((method.native, method.receiver)),
+            Value::Type(Type::Exception(_) | Type::Type | Type::Object) => None,
+            Value::Type(kind) => Some((type_def(kind).construct?, Value::Unset)),
+            _ => None,
+        }
+    }
+
     /// Call native code; its arguments are in registers.
     #[inline]
     pub(super) fn call_native(
@@ -550,6 +598,9 @@ impl<'a> Machine<'a> {
                     Ok(Called::Frame)
                 }
             },
+            Run::Special(Special::ProcessStep) if count == 1 => {
+                self.process_step(self.stack[first], result)
+            }
             Run::Special(special) => {
                 let given = given.to_vec();
                 self.special(special, &given, result)

@@ -99,6 +99,13 @@ impl<'a> Machine<'a> {
                     .transpose()?,
             }),
         };
+        let mut fast = Vec::with_capacity(self.fast.len());
+        for known in &self.fast {
+            fast.push(match known {
+                Some(known) => Some(known.moved(survivors, arena)?),
+                None => None,
+            });
+        }
         let host = arena.alloc(host(survivors, self.host)?)?;
         let patterns = self.context.known_patterns().moved(survivors)?;
         survivors.finish()?;
@@ -124,6 +131,9 @@ impl<'a> Machine<'a> {
             clock: self.clock,
             began_ns: self.began_ns,
             kept: Vec::new(),
+            fast,
+            specialise_after: self.specialise_after,
+            specialisations_left: self.specialisations_left,
         })
     }
 
@@ -145,6 +155,11 @@ impl<'a> Machine<'a> {
                 return Err(Abandoned::Unknown("an evaluation without code"));
             };
             survivors.code(function.code, code, &[])?;
+        }
+        for (known, heat) in self.fast.iter().zip(&program.heats) {
+            if let (Some(known), Some(made)) = (known, heat.made()) {
+                survivors.code(known.function.code, &made.code, &[])?;
+            }
         }
         let mut definitions = Vec::with_capacity(self.definitions.len());
         for (known, definition) in self.definitions.iter().zip(&program.definitions) {

@@ -7,6 +7,7 @@ use super::frame::FrameKind;
 use super::{Machine, Slice};
 use crate::bytecode::op::Op;
 use crate::bytecode::operand::{self, NO_SRC};
+use crate::limits::FRAMES_MAX;
 use crate::run::builtins;
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Function;
@@ -16,6 +17,9 @@ use crate::run::list::List;
 use crate::run::loaded::Memory;
 use crate::run::ops::{arithmetic, format, print, subscript};
 use crate::run::value::{Range, Slice as SliceValue, Value};
+
+/// Bytes of a text that comparing costs next to nothing.
+const SHORT_TEXT: usize = 32;
 
 impl<'a> Machine<'a> {
     /// Run until the script ends or the slice's units are used up.
@@ -312,6 +316,20 @@ impl<'a> Machine<'a> {
                         branch!(d, holds);
                         continue;
                     }
+                    if let (Value::Float(left), Value::Float(right)) = (r!(a), r!(b))
+                        && let Some(holds) = compare_floats(kind, left, right)
+                    {
+                        branch!(d, holds);
+                        continue;
+                    }
+                    if let (Value::Str(left), Value::Str(right)) = (r!(a), r!(b))
+                        && let operand::Compare::Eq | operand::Compare::Ne = kind
+                        && left.as_str().len() < SHORT_TEXT
+                    {
+                        let same = left.as_str() == right.as_str();
+                        branch!(d, same == (kind == operand::Compare::Eq));
+                        continue;
+                    }
                     save!();
                     if let Some(generator) = Self::generator_of(r!(b))
                         && matches!(kind, operand::Compare::In | operand::Compare::NotIn)
@@ -361,6 +379,8 @@ impl<'a> Machine<'a> {
                         }
                         if let Some(place) = dict.find(key, text.hash()) {
                             memory.set(Memory::Place(place as u32));
+                            // The dict's own text is compared by identity the next time.
+                            function.code.adopt(k, dict.key_at(place));
                             r!(d) = dict.value_at(place);
                             continue;
                         }
@@ -376,6 +396,19 @@ impl<'a> Machine<'a> {
                     save!();
                     let (container, value) = (r!(o), r!(s));
                     let key = k!(k);
+                    if let (Value::Dict(dict), Value::Str(text)) = (container, key) {
+                        let memory = function.code.memory(k);
+                        if let Memory::Place(place) = memory.get()
+                            && dict.holds_at(place as usize, text)
+                        {
+                            dict.set_at(place as usize, value);
+                            continue;
+                        }
+                        if let Some(place) = dict.find(key, text.hash()) {
+                            memory.set(Memory::Place(place as u32));
+                            function.code.adopt(k, dict.key_at(place));
+                        }
+                    }
                     subscript::set(&mut self.context, container, key, value)?;
                 }
                 Op::DeleteItem { o, key } => {
@@ -445,6 +478,18 @@ impl<'a> Machine<'a> {
                         }
                         continue;
                     }
+                    if names == operand::NO_CONST
+                        && let Some((native, receiver)) = Self::native_of(r!(window))
+                        && let Some(value) = self.call_plain(
+                            native,
+                            receiver,
+                            base + window.index() + 1,
+                            usize::from(few.0),
+                        )
+                    {
+                        r!(d) = value?;
+                        continue;
+                    }
                     let result = base + d.index();
                     let called =
                         self.call(base + window.index(), usize::from(few.0), names, result)?;
@@ -476,6 +521,12 @@ impl<'a> Machine<'a> {
                     };
                     let result = base + d.index();
                     let count = usize::from(few.0);
+                    if let Some(native) = native
+                        && let Some(value) = self.call_plain(native, receiver, place + 1, count)
+                    {
+                        r!(d) = value?;
+                        continue;
+                    }
                     let called = match native {
                         Some(native) if !matches!(receiver, Value::Module(_) | Value::Type(_)) => {
                             self.call_native(native, receiver, place + 1, count, &[], result)?
@@ -755,6 +806,13 @@ impl<'a> Machine<'a> {
                         if let Some(number) = source.next_number(range) {
                             self.stack[base + iter.index() + 1] = Value::Int(number);
                             pc = to.index();
+                            // The loop's variable is set next: one step with this.
+                            if let Op::Move { d, s } = ops[pc]
+                                && s.0 == iter.0 + 1
+                            {
+                                r!(d) = Value::Int(number);
+                                pc += 1;
+                            }
                         }
                         continue;
                     }
@@ -865,6 +923,65 @@ impl<'a> Machine<'a> {
                     }
                 }
 
+                Op::HasConst { d, o, k } => {
+                    save!();
+                    let (container, key) = (r!(o), k!(k));
+                    let holds = match (container, key) {
+                        (Value::Dict(dict), Value::Str(text)) => {
+                            let memory = function.code.memory(k);
+                            if let Memory::Place(place) = memory.get()
+                                && dict.holds_at(place as usize, text)
+                            {
+                                true
+                            } else if let Some(place) = dict.find(key, text.hash()) {
+                                memory.set(Memory::Place(place as u32));
+                                function.code.adopt(k, dict.key_at(place));
+                                true
+                            } else {
+                                false
+                            }
+                        }
+                        _ => arithmetic::compare(
+                            &mut self.context,
+                            operand::Compare::In,
+                            key,
+                            container,
+                        )?,
+                    };
+                    branch!(d, holds);
+                }
+                Op::JumpUnlessInt { s, to } => {
+                    if !matches!(r!(s), Value::Int(_)) {
+                        pc = to.index();
+                    }
+                }
+                Op::TextOfInt { d, s } => {
+                    save!();
+                    let value = r!(s);
+                    r!(d) = print::str_of(&mut self.context, value)?;
+                }
+                Op::FloatOfInt { d, s } => {
+                    let Value::Int(number) = r!(s) else {
+                        return Err(Fault::Internal("no int"));
+                    };
+                    r!(d) = Value::Float(number as f64);
+                }
+                Op::Enter { few } => {
+                    save!();
+                    if self.frames.len() + usize::from(few.0) > FRAMES_MAX {
+                        return Err(self.too_deep());
+                    }
+                    if self.context.budget().tick() {
+                        return Ok(Slice::Yielded);
+                    }
+                }
+                Op::Step { d, s } => {
+                    save!();
+                    let statement = r!(s);
+                    let called = self.process_step(statement, base + d.index())?;
+                    finish_call!(called, d);
+                }
+
                 Op::LoadDynamic { d, k } => {
                     save!();
                     let name = function.code.text(&mut self.context, k)?;
@@ -914,15 +1031,14 @@ impl<'a> Machine<'a> {
                     let value = r!(s);
                     if let Value::Str(name) = key {
                         let memory = function.code.memory(k);
-                        if let Memory::Place(place) = memory.get()
-                            && self.host.variables.holds_at(place as usize, name)
-                        {
-                            self.host.variables.set_at(place as usize, value);
+                        let (shared, frame) = memory.get().of_variable();
+                        if self.host.variables.holds_at(shared, name) {
+                            self.host.variables.set_at(shared, value);
                             continue;
                         }
                         self.context.insert(self.host.variables, key, value)?;
-                        if let Some(place) = self.host.variables.find(key, name.hash()) {
-                            memory.set(Memory::Place(place as u32));
+                        if let Some(shared) = self.host.variables.find(key, name.hash()) {
+                            memory.set(Memory::variable(shared, frame));
                         }
                     } else {
                         self.context.insert(self.host.variables, key, value)?;
@@ -935,17 +1051,19 @@ impl<'a> Machine<'a> {
                     if let Value::Str(name) = key {
                         let scope = self.scopes[self.scopes.len() - 1];
                         let memory = function.code.memory(k);
-                        if let (Some(place), Memory::Place(shared)) =
-                            (scope.find(key, name.hash()), memory.get())
-                            && self.host.variables.holds_at(shared as usize, name)
+                        let (shared, frame) = memory.get().of_variable();
+                        if scope.holds_at(frame, name) && self.host.variables.holds_at(shared, name)
                         {
-                            scope.set_at(place, value);
-                            self.host.variables.set_at(shared as usize, value);
+                            scope.set_at(frame, value);
+                            self.host.variables.set_at(shared, value);
                             continue;
                         }
                         self.assign(key, value)?;
-                        if let Some(place) = self.host.variables.find(key, name.hash()) {
-                            memory.set(Memory::Place(place as u32));
+                        if let (Some(shared), Some(frame)) = (
+                            self.host.variables.find(key, name.hash()),
+                            scope.find(key, name.hash()),
+                        ) {
+                            memory.set(Memory::variable(shared, frame));
                         }
                     } else {
                         self.assign(key, value)?;
@@ -1160,6 +1278,18 @@ impl<'a> Machine<'a> {
             defaults,
         })?))
     }
+}
+
+/// An order of two floats; nothing for what is not one.
+#[inline]
+const fn compare_floats(kind: operand::Compare, left: f64, right: f64) -> Option<bool> {
+    Some(match kind {
+        operand::Compare::Lt => left < right,
+        operand::Compare::Le => left <= right,
+        operand::Compare::Gt => left > right,
+        operand::Compare::Ge => left >= right,
+        _ => return None,
+    })
 }
 
 /// A comparison of two ints; nothing for `in`, which raises.

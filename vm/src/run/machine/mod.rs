@@ -6,6 +6,7 @@ mod dispatch;
 mod eval;
 mod frame;
 mod script;
+mod shape;
 mod task;
 mod unwind;
 
@@ -23,8 +24,9 @@ use super::loaded::Loaded;
 use super::text::Text;
 use super::value::Value;
 use crate::bytecode::Code;
-use crate::limits::Limit;
+use crate::limits::{Limit, SPECIALISED_SITES_MAX};
 use crate::program::Program;
+use shape::Fast;
 use task::KeptTask;
 
 /// How a slice ended.
@@ -92,6 +94,11 @@ pub struct Machine<'a> {
     nodes: Vec<Value<'a>>,
     /// What call sites use again, by number. It may be emptied between any two slices.
     kept: Vec<Option<&'a KeptTask<'a>>>,
+    /// Specialised code of call sites, by number.
+    fast: Vec<Option<Fast<'a>>>,
+    /// Runs of a site before that, and sites for which it may still be made.
+    specialise_after: u32,
+    specialisations_left: u32,
     logs: Vec<LogEntry<'a>>,
     site: Option<ErrorSite<'a>>,
     clock: Option<fn() -> u64>,
@@ -107,6 +114,7 @@ impl<'a> Machine<'a> {
         evaluated: &'a FrozenVec<Box<Code>>,
         host: &'a Host<'a>,
         clock: Option<fn() -> u64>,
+        specialise_after: u32,
     ) -> Result<Self, Fault<'a>> {
         context.set_host(host);
         let outermost: &'a Dict<'a> = context.dict()?;
@@ -124,6 +132,9 @@ impl<'a> Machine<'a> {
             indexes: Vec::new(),
             nodes: Vec::new(),
             kept: Vec::new(),
+            fast: Vec::new(),
+            specialise_after,
+            specialisations_left: SPECIALISED_SITES_MAX,
             logs: Vec::new(),
             site: None,
             clock,

@@ -27,7 +27,7 @@ impl<'a> Machine<'a> {
         }
     }
 
-    /// The same, remembering the place in the shared map.
+    /// The same, remembering the places in both.
     #[inline]
     pub(super) fn visible_at(
         &self,
@@ -36,18 +36,21 @@ impl<'a> Machine<'a> {
         k: Const,
     ) -> Option<Value<'a>> {
         let scope = self.scopes[self.scopes.len() - 1];
-        if let Some(value) = scope.get_text(name) {
-            return Some(value);
-        }
         let memory = loaded.memory(k);
-        if let Memory::Place(place) = memory.get()
-            && self.host.variables.holds_at(place as usize, name)
-        {
-            return Some(self.host.variables.value_at(place as usize));
+        let (shared, frame) = memory.get().of_variable();
+        if scope.holds_at(frame, name) {
+            return Some(scope.value_at(frame));
         }
-        let place = self.host.variables.find(Value::Str(name), name.hash())?;
-        memory.set(Memory::Place(place as u32));
-        Some(self.host.variables.value_at(place))
+        if let Some(frame) = scope.find(Value::Str(name), name.hash()) {
+            memory.set(Memory::variable(shared, frame));
+            return Some(scope.value_at(frame));
+        }
+        if self.host.variables.holds_at(shared, name) {
+            return Some(self.host.variables.value_at(shared));
+        }
+        let shared = self.host.variables.find(Value::Str(name), name.hash())?;
+        memory.set(Memory::variable(shared, frame));
+        Some(self.host.variables.value_at(shared))
     }
 
     /// `name 'x' is not defined`

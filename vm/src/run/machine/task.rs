@@ -39,6 +39,14 @@ impl<'a> Machine<'a> {
         let Callee::Definition(number) = site.callee else {
             return Err(Fault::Internal("a site without a command"));
         };
+        if let Some(Some(fast)) = self.fast.get(site.number as usize) {
+            return self.run_fast(*fast, first, result);
+        }
+        if self.specialise_after != u32::MAX
+            && let Some(fast) = self.specialised(site, number as usize)?
+        {
+            return self.run_fast(fast, first, result);
+        }
         let depth = self.frames.len();
         if let Some(Some(kept)) = self.kept.get(site.number as usize) {
             // A run that is not over is a frame at the depth where it began.
@@ -170,7 +178,7 @@ impl<'a> Machine<'a> {
     }
 
     /// A new list of child statements; the statements themselves are the same values each time.
-    fn nodes(&mut self, numbers: &[u32]) -> Result<&'a List<'a>, Fault<'a>> {
+    pub(super) fn nodes(&mut self, numbers: &[u32]) -> Result<&'a List<'a>, Fault<'a>> {
         if numbers.is_empty() {
             return self.context.empty_list();
         }

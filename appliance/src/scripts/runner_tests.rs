@@ -1,0 +1,86 @@
+//! The VM threads, with endless scripts on all of them.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use vm::program::{Catalog, Definition};
+
+use super::*;
+
+const THREADS: usize = 2;
+const ENDLESS: usize = 7;
+
+struct NoCommands;
+
+impl Catalog for NoCommands {
+    fn definition(&self, _: &str) -> Option<Arc<Definition>> {
+        None
+    }
+}
+
+fn runner() -> Runner {
+    let options = Options {
+        threads: THREADS,
+        cores: Vec::new(),
+        memory_bytes: 1 << 20,
+        timeout: Duration::from_mins(1),
+    };
+    Runner::start(&options).unwrap()
+}
+
+impl Runner {
+    fn push_admitted(&self, work: Work) -> (Abandon, oneshot::Receiver<Outcome>) {
+        assert!(self.shared.admission.admit(self.timeout));
+        let (reply, outcome) = oneshot::channel();
+        let abandoned = Abandon(Arc::default());
+        let deadline = Instant::now() + self.timeout;
+        self.push(work, deadline, &abandoned, Some(reply));
+        (abandoned, outcome)
+    }
+
+    fn slices(&self) -> u64 {
+        self.shared.slices.load(Ordering::SeqCst)
+    }
+}
+
+fn endless() -> Work {
+    let script = "startLoop(i, 1, 1000000000)\n  x = i\nendLoop()";
+    let program = compile(script, &NoCommands).unwrap();
+    let execution = Execution::new(Arc::new(program), &Inputs::default()).unwrap();
+    Work::Run(Box::new(execution))
+}
+
+fn wait_until(what: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !what() {
+        assert!(began.elapsed() < Duration::from_mins(1));
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn who_is_new_waits_for_one_slice_of_each_thread_at_most() {
+    let runner = runner();
+    let others: Vec<_> = (0..ENDLESS)
+        .map(|_| runner.push_admitted(endless()))
+        .collect();
+    wait_until(|| runner.slices() > 20 * ENDLESS as u64);
+    let mut waited = [0_u64; 100];
+    for waited in &mut waited {
+        let shared = Arc::clone(&runner.shared);
+        let (tell, told) = mpsc::channel();
+        let work = Work::Aside(Box::new(move || {
+            let _ = tell.send(shared.slices.load(Ordering::SeqCst));
+        }));
+        let before = runner.slices();
+        let _new = runner.push_admitted(work);
+        // One of them is its own.
+        *waited = told.recv_timeout(Duration::from_mins(1)).unwrap() - before - 1;
+    }
+    // This thread may lose its core between its look at the count and its push.
+    waited.sort_unstable();
+    assert!(waited[80] <= THREADS as u64, "{waited:?}");
+    wait_until(|| runner.load().0 == ENDLESS);
+    drop(others);
+    wait_until(|| runner.load().0 == 0);
+}

@@ -1,0 +1,124 @@
+//! The code that is left: instructions with labels, and the handler of each.
+
+use crate::bytecode::op::Op;
+use crate::bytecode::operand::{Const, Dst, Target};
+use crate::bytecode::{Code, Constant, Handler};
+
+/// Instructions of one specialised definition.
+pub(super) const OPS_MAX: usize = 4_000;
+
+/// Constants of it.
+const CONSTANTS_MAX: usize = 1_000;
+
+/// A place in the code that is left, known or not yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Label(u32);
+
+impl Label {
+    /// The operand that stands for it until all are placed.
+    pub(super) const fn target(self) -> Target {
+        Target(self.0)
+    }
+}
+
+/// Where an exception goes: the label of the handler, and the register that gets it.
+pub(super) type Way = Option<(Label, u16)>;
+
+/// It became too large.
+#[derive(Debug)]
+pub(super) struct TooLarge;
+
+/// The code that is left.
+#[derive(Debug, Default)]
+pub(super) struct Residue {
+    ops: Vec<Op>,
+    ways: Vec<Way>,
+    labels: Vec<Option<u32>>,
+    constants: Vec<Constant>,
+}
+
+impl Residue {
+    pub(super) fn label(&mut self) -> Label {
+        self.labels.push(None);
+        Label(self.labels.len() as u32 - 1)
+    }
+
+    pub(super) fn place(&mut self, label: Label) {
+        self.labels[label.0 as usize] = Some(self.ops.len() as u32);
+    }
+
+    pub(super) fn emit(&mut self, op: Op, way: Way) -> Result<(), TooLarge> {
+        if self.ops.len() >= OPS_MAX {
+            return Err(TooLarge);
+        }
+        self.ops.push(op);
+        self.ways.push(way);
+        Ok(())
+    }
+
+    pub(super) fn constant(&mut self, constant: &Constant) -> Result<Const, TooLarge> {
+        let same = |known: &Constant| match (known, constant) {
+            (Constant::Float(known), Constant::Float(number)) => {
+                known.to_bits() == number.to_bits()
+            }
+            (known, constant) => known == constant,
+        };
+        if let Some(place) = self.constants.iter().position(same) {
+            return Ok(Const(place as u16));
+        }
+        if self.constants.len() >= CONSTANTS_MAX {
+            return Err(TooLarge);
+        }
+        self.constants.push(constant.clone());
+        Ok(Const(self.constants.len() as u16 - 1))
+    }
+
+    /// Where a label is, past jumps that only lead on.
+    fn resolve(&self, label: u32) -> Option<u32> {
+        let mut place = self.labels[label as usize]?;
+        for _ in 0..8 {
+            match self.ops.get(place as usize) {
+                Some(Op::Jump { to }) => place = self.labels[to.index()]?,
+                _ => break,
+            }
+        }
+        Some(place)
+    }
+
+    /// The finished code; nothing when a label was not placed.
+    pub(super) fn finish(self, name: &str, registers: u16) -> Option<Code> {
+        let mut ops = self.ops.clone();
+        for op in &mut ops {
+            if let Some(target) = op.target() {
+                op.set_target(Target(self.resolve(target.0)?));
+            }
+        }
+        let mut handlers: Vec<Handler> = Vec::new();
+        let mut before: Way = None;
+        for (place, way) in self.ways.iter().enumerate() {
+            if let Some((label, caught)) = way {
+                match handlers.last_mut() {
+                    Some(last) if before == *way && last.end == place as u32 => last.end += 1,
+                    _ => handlers.push(Handler {
+                        start: place as u32,
+                        end: place as u32 + 1,
+                        target: Target(self.resolve(label.0)?),
+                        caught: Dst(*caught),
+                    }),
+                }
+            }
+            before = *way;
+        }
+        let mut code = Code {
+            name: name.into(),
+            offsets: vec![0; ops.len()],
+            ops,
+            constants: self.constants,
+            handlers,
+            registers,
+            ..Code::default()
+        };
+        code.seal();
+        Some(code)
+    }
+}
