@@ -103,6 +103,17 @@ pub enum BuildError {
     },
 }
 
+/// A row that cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// Of the row.
+    pub id: i64,
+    /// Of the command; empty when the row has none that anybody could ask for.
+    pub name: String,
+    /// Which column, what is wrong with it, and where.
+    pub reason: String,
+}
+
 /// What was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildReport {
@@ -116,8 +127,8 @@ pub struct BuildReport {
     pub duplicate_names: Vec<String>,
     /// Rows that cannot be served.
     pub bad_rows: u64,
-    /// Id and reason of the first [`REPORTED_MAX`] of them.
-    pub bad_row_reasons: Vec<(i64, String)>,
+    /// The first [`REPORTED_MAX`] of them.
+    pub bad_rows_shown: Vec<BadRow>,
     /// Bytes of the segment.
     pub bytes: u64,
     /// Bytes of the records region.
@@ -154,7 +165,7 @@ pub struct Builder {
     max_bytes: u64,
     rows: u64,
     bad_rows: u64,
-    bad_row_reasons: Vec<(i64, String)>,
+    bad_rows_shown: Vec<BadRow>,
 }
 
 /// Only so that a builder can be shown: the state of the hash says nothing to a person.
@@ -200,7 +211,7 @@ impl Builder {
             max_bytes: options.max_bytes,
             rows: 0,
             bad_rows: 0,
-            bad_row_reasons: Vec::new(),
+            bad_rows_shown: Vec::new(),
         })
     }
 
@@ -218,7 +229,7 @@ impl Builder {
         let fields = match checked_fields(row) {
             Ok(fields) => fields,
             Err(reason) => {
-                self.reject(row.id, reason);
+                self.reject(row.id, row.name, reason);
                 return Ok(());
             }
         };
@@ -226,6 +237,7 @@ impl Builder {
         if record_bytes > RECORD_BYTES_MAX {
             self.reject(
                 row.id,
+                row.name,
                 too_long("record", record_bytes as u64, RECORD_BYTES_MAX),
             );
             return Ok(());
@@ -252,12 +264,17 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts a row that cannot be served.
-    pub fn reject(&mut self, id: i64, reason: String) {
+    /// Counts a row that cannot be served. `name` is what the row has in its place.
+    pub fn reject(&mut self, id: i64, name: Option<&[u8]>, reason: String) {
         self.rows += 1;
         self.bad_rows += 1;
-        if self.bad_row_reasons.len() < REPORTED_MAX {
-            self.bad_row_reasons.push((id, reason));
+        if self.bad_rows_shown.len() < REPORTED_MAX {
+            let name = name
+                .filter(|name| name.len() <= NAME_BYTES_MAX)
+                .and_then(|name| std::str::from_utf8(name).ok())
+                .unwrap_or_default()
+                .to_owned();
+            self.bad_rows_shown.push(BadRow { id, name, reason });
         }
     }
 
@@ -276,7 +293,7 @@ impl Builder {
             duplicates: sealed.duplicates,
             duplicate_names: sealed.duplicate_names,
             bad_rows: self.bad_rows,
-            bad_row_reasons: self.bad_row_reasons,
+            bad_rows_shown: self.bad_rows_shown,
             bytes: sealed.bytes,
             records_bytes: sealed.records_bytes,
             digest: sealed.digest,

@@ -66,12 +66,13 @@ enum Step<'a> {
         bytes: usize,
     },
     Row {
-        row: Result<Row<'a>, (i64, String)>,
+        row: Result<Row<'a>, (Option<&'a [u8]>, String)>,
         bytes: usize,
     },
     /// A row that will not be gathered; `bytes` of it are read, `left` of its column follow.
     LongRow {
         id: i64,
+        name: Option<&'a [u8]>,
         reason: String,
         bytes: usize,
         left: usize,
@@ -193,20 +194,21 @@ impl CopyStream {
                     used += bytes;
                 }
                 Step::Row {
-                    row: Err((id, reason)),
+                    row: Err((name, reason)),
                     bytes,
                 } => {
-                    builder.reject(id, reason);
+                    builder.reject(0, name, reason);
                     used += bytes;
                 }
                 Step::LongRow {
                     id,
+                    name,
                     reason,
                     bytes,
                     left,
                     columns_left,
                 } => {
-                    builder.reject(id, reason);
+                    builder.reject(id, name, reason);
                     self.state = State::Skipping { left, columns_left };
                     self.end_skipped_row();
                     return Ok((used + bytes, None));
@@ -311,6 +313,7 @@ fn row_step(bytes: &[u8]) -> Result<Step<'_>, Reason> {
         if at + length > ROW_BYTES_MAX {
             return Ok(Step::LongRow {
                 id: id_of(values[0]),
+                name: values[1],
                 reason: too_long(COLUMNS[column], length as u64, RECORD_BYTES_MAX),
                 bytes: at,
                 left: length,
@@ -325,7 +328,7 @@ fn row_step(bytes: &[u8]) -> Result<Step<'_>, Reason> {
     }
     let [id, name, code, kind, interface] = values;
     let row = match id {
-        None => Err((0, "id is NULL".to_owned())),
+        None => Err((name, "id is NULL".to_owned())),
         Some(_) => Ok(Row {
             id: id_of(id),
             name,
