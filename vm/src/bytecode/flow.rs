@@ -5,9 +5,8 @@
 //! registers is followed through the code, forwards, and where ways meet only what both wrote counts.
 //!
 //! Sets are kept where jumps and handlers lead, not for each instruction; code runs on from one to the next. The first
-//! place in the text whose set has news is looked at next, so that a loop's body is done before what follows the loop.
-//! Nothing that stands above an iterator is used after its turn: what a turn forgets, its beginning never had, and loops
-//! in loops cost no more than loops beside each other.
+//! place in the text whose set has news is looked at next, so that a loop's body is done before what follows the loop,
+//! and loops in loops cost little more than loops beside each other.
 
 use super::code::{Capture, Code};
 use super::op::{Op, Visitor};
@@ -83,8 +82,6 @@ const NONE: u32 = u32::MAX;
 /// A place where ways meet.
 struct Point<S> {
     place: u32,
-    /// Registers below this one count here: all, but what stands above an iterator is not used after its turn.
-    kept: u32,
     /// What was written on every way that is known so far; nothing before the first.
     known: Option<S>,
     /// The code from here on was not looked at since the set last changed.
@@ -137,13 +134,8 @@ impl<'c, S: Registers> Flow<'c, S> {
         for (place, number) in numbers.iter_mut().enumerate() {
             if *number != NONE {
                 *number = points.len() as u32;
-                let kept = match code.ops[place] {
-                    Op::ForNext { iter, .. } => iter.index() + 1,
-                    _ => usize::from(code.registers),
-                };
                 points.push(Point {
                     place: place as u32,
-                    kept: kept as u32,
                     known: None,
                     has_news: false,
                 });
@@ -324,8 +316,7 @@ impl<'c, S: Registers> Flow<'c, S> {
                 known.meet(written)
             }
             None => {
-                let mut known = written.clone();
-                known.keep_below(point.kept as usize);
+                let known = written.clone();
                 self.words += known.words();
                 point.known = Some(known);
                 true
