@@ -93,6 +93,17 @@ fuzz: ## Fuzz the engine's core and header decoder, and the VM's scripts, defini
 		RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run $$target -- -max_total_time=$(FUZZ_S) || exit 1; \
 	done
 
+.PHONY: fuzz-seeded
+fuzz-seeded: ## Does the fuzzer find a verifier that overlooks what a conditional jump brings?
+	cd vm && mkdir -p $(CURDIR)/target/fuzz/seeded && ! RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$(CURDIR)/target/fuzz cargo fuzz run bytecode \
+		--features seeded_bug $(CURDIR)/target/fuzz/seeded fuzz/corpus/bytecode -- -max_total_time=$(FUZZ_S) -artifact_prefix=$(CURDIR)/target/fuzz/seeded-
+
+DIFFERENTIAL ?= 50
+
+.PHONY: differential
+differential: $(VENV)/.dev build ## Generated definitions on CPython and on the VM, DIFFERENTIAL times as many as in `make test`
+	DIFFERENTIAL=$(DIFFERENTIAL) $(BIN)/python -m pytest tests/vm/test_generated_definitions.py --timeout=20000
+
 .PHONY: soak
 soak: $(VENV)/.dev build ## A million calls a client (long)
 	SOAK_CALLS=1000000 $(BIN)/python -m pytest tests/appliance/test_foreign_clients.py -k mixed --timeout=20000

@@ -283,7 +283,7 @@ class Program:
     def int_value(self, d: int) -> str:
         v = self.value
         return self.pick(
-            lambda: f"({v(d, 'int')} {self.pick('+', '-', '*', '//', '%', '&', '|', '^')} {v(d, 'int')})",
+            lambda: f"({v(d, 'int')} {self.pick('+', '-', '*', '//', '&', '|', '^')} {v(d, 'int')})",
             lambda: f"({v(d, 'int')} {self.pick('+', '-', '*')} {v(d, 'bool')})",
             lambda: f"({v(d, 'int')} {self.pick('<<', '>>', '**')} {self.pick('0', '1', '3', '-1')})",
             lambda: f"({self.pick('-', '~', '+')}{v(d, 'int')})",
@@ -292,6 +292,7 @@ class Program:
             lambda: f"int({v(d, 'str')}, {self.pick('10', '16', '2', '0', '37')})",
             lambda: f"sum({v(d, self.pick('list', 'tuple', 'dict'))})",
             lambda: f"abs({v(d, 'int')})",
+            lambda: f"({self.sure('int', d)} % {v(d, self.pick('int', 'float'))})",
             lambda: f"round({v(d, 'float')})",
             lambda: f"{self.sure('str', d)}.{self.pick('count', 'find', 'rfind', 'index')}({v(d, 'str')})",
             lambda: f"{self.sure('list', d)}.{self.pick('count', 'index')}({v(d)})",
@@ -310,13 +311,13 @@ class Program:
         v = self.value
         return self.pick(
             lambda: f"({v(d, 'int')} / {v(d, 'int')})",
-            lambda: f"({v(d, 'float')} {self.pick('+', '-', '*', '/', '//', '%')} {v(d, self.pick('float', 'int'))})",
+            lambda: f"({v(d, 'float')} {self.pick('+', '-', '*', '/', '//')} {v(d, self.pick('float', 'int'))})",
             lambda: f"float({v(d, self.pick('str', 'int', 'bool'))})",
             lambda: f"round({v(d, 'float')}, {self.pick('0', '1', '2', '-1')})",
             lambda: f"(-{v(d, 'float')})",
             lambda: f"abs({v(d, 'float')})",
             lambda: f"sum([{v(d, 'float')}, {v(d, 'int')}])",
-            lambda: f"datetime.timedelta(seconds={v(d, 'int')} % 100000).total_seconds()",
+            lambda: f"datetime.timedelta(seconds=int({v(d, 'int')}) % 100000).total_seconds()",
         )
 
     def bool_value(self, d: int) -> str:
@@ -365,13 +366,13 @@ class Program:
             lambda: f'"{{}}-{{{self.pick("", "0", "1", "k", "0[1]", "0.real")}}}".format({v(d, self.printable())}, {v(d, self.printable())}, k={v(d, self.printable())})',
             lambda: f"format({v(d, self.pick('int', 'float', 'str'))}, '{self.pick(*SPECS)}')",
             lambda: f"json.dumps({v(d, self.pick('list', 'dict', 'str', 'int', 'float', 'none'))})",
-            lambda: f"re.sub({self.pick(*PATTERNS)}, {self.pick(*REPLACEMENTS)}, {v(d, 'str')})",
+            lambda: f"re.sub({self.pick(*PATTERNS)}, {self.pick(*REPLACEMENTS)}, {self.sure('str', d)})",
             lambda: f"hashlib.{self.pick('md5', 'sha256')}({self.sure('str', d)}.encode('utf-8')).hexdigest()[:8]",
             lambda: f"chr({v(d, 'int')})",
             lambda: f"{self.sure('bytes', d)}.decode({self.pick(*DECODINGS)})",
             lambda: f"type({v(d)}).__name__",
             lambda: f"{self.pick('hex', 'oct', 'bin')}({v(d, 'int')})",
-            lambda: f"str(datetime.datetime(2024, {self.pick('1', '2', '12', '13')}, {self.pick('1', '29', '31')}) + datetime.timedelta(days={v(0, 'int')} % 500))",
+            lambda: f"str(datetime.datetime(2024, {self.pick('1', '2', '12', '13')}, {self.pick('1', '29', '31')}) + datetime.timedelta(days=int({v(0, 'int')}) % 500))",
             lambda: f"datetime.datetime(2024, 2, 29, 13, 5).strftime({self.pick(*DATE_FORMATS)})",
             lambda: f"{self.sure('str', d)}.expandtabs({few})",
             lambda: f"{self.sure('str', d)}.translate(str.maketrans('abc', 'xyz'))",
@@ -434,7 +435,7 @@ class Program:
             lambda: (
                 f"{self.sure('str', d)}.{self.pick('split', 'rsplit')}({v(d, 'str')}{self.pick('', ', 1', ', maxsplit=2')})"
             ),
-            lambda: f"re.findall({self.pick(*PATTERNS)}, {v(d, 'str')})",
+            lambda: f"re.findall({self.pick(*PATTERNS)}, {self.sure('str', d)})",
             lambda: f"list({self.sure('dict', d)}.{self.pick('keys', 'values', 'items')}())",
             lambda: f"json.loads({self.pick(lambda: v(d, 'str'), *JSON)})",
             lambda: f"ast.literal_eval({self.pick(*LITERALS)})",
@@ -519,27 +520,24 @@ class Program:
     # --- Statements ------------------------------------------------------------------------------------------------
 
     def list_change(self) -> str:
-        change = self.random.choice(
-            (
-                "append({0})",
-                "extend({1})",
-                "insert(1, {0})",
-                "pop()",
-                "pop(0)",
-                "remove({0})",
-                "sort()",
-                "sort(key=str)",
-                "reverse()",
-                "clear()",
-            )
-        )
-        return self.random.choice(NAMES["list"]) + "." + change.format(self.value(2), self.value(2, "list"))
+        """A method that changes a list. Its argument stands alone: see `sure`."""
+        calls = ("append(w)", "extend(w)", "insert(1, w)", "pop()", "pop(0)", "remove(w)", "sort(key=str)")
+        call = self.random.choice((*calls, "reverse()", "clear()"))
+        argument = self.value(2, "list" if call == "extend(w)" else "")
+        return f"w = {argument}; {self.random.choice(NAMES['list'])}.{call}"
 
     def dict_change(self) -> str:
-        change = self.random.choice(
-            ("update({1})", "setdefault({0}, []).append(1)", "pop({0}, None)", "pop({0})", "popitem()", "update(k=1)")
-        )
-        return self.random.choice(NAMES["dict"]) + "." + change.format(self.value(1, "str"), self.value(2, "dict"))
+        """A method that changes a dict."""
+        calls = ("update(w)", "setdefault(w, []).append(1)", "pop(w, None)", "pop(w)", "popitem()", "update(k=1)")
+        call = self.random.choice(calls)
+        argument = self.value(2, "dict" if call == "update(w)" else "str")
+        return f"w = {argument}; {self.random.choice(NAMES['dict'])}.{call}"
+
+    def set_change(self) -> str:
+        """A method that changes a set, which keeps one item at most."""
+        call = self.random.choice(("add(w)", "discard(w)", "remove(w)", "update(w)"))
+        argument = self.value(2, "list" if call == "update(w)" else "int")
+        return f"w = {argument}; e0.{call}; e0 = one(e0)"
 
     def statement(self, depth: int, *, loop: bool = False, function: bool = False) -> list[str]:
         """One statement as lines."""
@@ -560,8 +558,7 @@ class Program:
             lambda: f"{self.pick('l0', 'd0', 'd1', 't0')}{self.pick(*PLACES)} = {v(2)}",
             self.list_change,
             self.dict_change,
-            lambda: f"e0.{self.pick('add', 'discard', 'remove')}({v(2, 'int')}); e0 = one(e0)",
-            lambda: f"e0.update({v(2, 'list')}); e0 = one(e0)",
+            self.set_change,
             lambda: f"del {self.pick(*DELETED)}",
             lambda: f"assert {v(2, 'bool')}, {v(1, 'str')}",
             lambda: f"raise {self.pick(*ERRORS)}({self.pick('', lambda: v(1, 'str'), lambda: v(1), '1, 2')})",
@@ -625,7 +622,7 @@ class Program:
         lines += ([shared] if shared else []) + body
         lines += [f"    return {self.value(2)}"]
         del self.inner[len(self.inner) - sum(letter in head for letter in "pqr") :]
-        call = self.pick("1", "1, 2", "q=3", "1, q=2", "", "1, 2, 3", "1, 2, z=4", "*l0", "**d0")
+        call = self.pick("1", "1, 2", "q=3", "1, q=2", "", "1, 2, 3", "1, 2, z=4", "1, *l0", "**d0")
         return [*lines, f"out.append(show({name}({call})))"]
 
     def definition(self, statements: int) -> str:

@@ -371,4 +371,42 @@ for text, names in (("a + 1", {"a": 2}), ("a", {}), ("1 +", {}), ("len([1])", {}
     except Exception as error:
         out.append(type(error).__name__)
 """,
+    "words of errors": """
+def f(*, q): return q
+def g(p, q=1, *, r=2): return p
+def outer():
+    def inner(a): return a
+    return [inner, lambda a: a]
+inner, unnamed = outer()
+for bad in (lambda: f(1, q=2), lambda: f(1, 2, q=3), lambda: g(1, 2, 3, r=4), lambda: g(), lambda: inner(), lambda: unnamed(1, 2),
+            lambda: inner(b=1), lambda: chr(2 ** 31), lambda: chr(-1), lambda: chr(0x110000), lambda: "a".replace(None, ""),
+            lambda: [*5], lambda: f(1, *None), lambda: {*5}):
+    try:
+        out.append(bad())
+    except (TypeError, ValueError, OverflowError, NameError) as error:
+        out.append(type(error).__name__ + ": " + str(error))
+out.append([inner.__name__, unnamed.__name__, f.__name__])
+import datetime
+try:
+    a, b = datetime.timedelta(1)
+except TypeError as error:
+    out.append(str(error))
+for left in ({1}, {"a": 1}, range(2), "a", (1,), 5):
+    for right in ([1], "b", (2,), {3}):
+        try:
+            value = left
+            value *= right
+            out.append(str(value))
+        except TypeError as error:
+            out.append(str(error))
+s = {1}
+try:
+    s.update([2, [], 3])
+except TypeError as error:
+    out.append([str(error), sorted(s)])
+try:
+    s.update([4], {5: 1}, "x", 6)
+except TypeError as error:
+    out.append([str(error), len(s)])
+""",
 }

@@ -1,8 +1,11 @@
 //! What the verifier accepts and refuses, in the words of listings.
 
+use std::sync::Arc;
+
 use vm::bytecode::operand::{Dst, Target};
 use vm::bytecode::{Code, Constant, Handler, Op};
-use vm::program::Definition;
+use vm::execution::{Execution, Inputs, Progress, compile};
+use vm::program::{Catalog, Definition};
 
 /// Module code: its registers 0 and 1 are given, 2 and 3 are unset.
 fn code(ops: &str) -> Code {
@@ -63,7 +66,7 @@ fn where_ways_meet_only_what_both_wrote_counts() {
     );
     // Found in the second pass: the way back brings less.
     refused(
-        "load =r4 k0\nmove =r6 r4\ncall #0 =r2 r+3 k65535\nload =r5 k0\njump_if r0 @1\nreturn r5",
+        "load =r4 k0\nmove =r6 r4\ncall #0 =r2 r+3 k65535\nload =r5 k0\njump_if_not r0 @6\nloop @1\nreturn r5",
         UNWRITTEN,
     );
     // The item is there in the loop, not after it.
@@ -115,6 +118,13 @@ fn a_handler_has_what_every_instruction_that_it_covers_has() {
 fn jumps_and_ends_stay_inside() {
     refused("jump @1", "target out of range");
     refused("load =r4 k0", "the end is reached");
+    accepted("jump_if r0 @2\nloop @0\nreturn r0");
+    for back in ["jump @0", "jump_if r0 @0", "jump_if_not r0 @0"] {
+        refused(
+            &format!("{back}\nreturn r0"),
+            "a way back that is not counted",
+        );
+    }
     refused("try_name =r4 k0\nreturn r0", "nothing to skip");
 }
 
@@ -170,6 +180,117 @@ fn code_that_costs_too_much_to_check_is_refused() {
         .collect();
     let mut code = code(&(jumps.concat() + "return r0"));
     assert_eq!(verify(&code), Ok(()));
-    code.registers = 30_000;
-    assert_eq!(verify(&code), Err("too large to check"));
+    (code.registers, code.unset_end) = (30_000, 30_000);
+    assert_eq!(
+        verify(&code),
+        Err("too many variables and branches in one function")
+    );
+}
+
+#[test]
+fn code_that_is_too_tangled_to_check_is_refused() {
+    // Loops in loops; the end of each forgets one register more, which all loops inside have to hear of.
+    let count = 2_000;
+    let mut lines: Vec<String> = (4..5 + count)
+        .map(|register| format!("load =r{register} k0"))
+        .collect();
+    let heads = lines.len();
+    lines.extend((0..count).map(|_| "move =r2 r0".to_owned()));
+    for level in (0..count).rev() {
+        lines.push(format!("load =r{} k0", 4 + level));
+        lines.push(format!("call #0 =r2 r+{} k65535", 4 + level));
+        lines.push(format!("jump_if r0 @{}", lines.len() + 2));
+        lines.push(format!("loop @{}", heads + level));
+    }
+    lines.push("return r0".to_owned());
+    let mut code = code(&lines.join("\n"));
+    code.registers = 5 + count as u16;
+    let begun = std::time::Instant::now();
+    assert_eq!(verify(&code), Err("branches too tangled to check"));
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+}
+
+#[test]
+fn only_ways_round_need_to_be_counted() {
+    // Back to where ways meet, as specialised code goes.
+    accepted("jump_if r0 @3\nload =r4 k0\nreturn r4\njump @1");
+    accepted("jump_if r0 @3\nload =r4 k0\nreturn r4\njump_if r1 @1\njump @1");
+    refused(
+        "jump_if r0 @3\nload =r4 k0\njump @3\njump @1",
+        "a way back that is not counted",
+    );
+    refused(
+        "load =r4 k0\njump_unless_int r0 @0\nreturn r4",
+        "a way back that is not counted",
+    );
+    // A loop that counts on one of its two ways round only.
+    accepted("jump_if r0 @3\nmove =r4 r1\nreturn r0\nloop @0");
+    refused(
+        "jump_if r0 @3\njump_if r1 @0\nreturn r0\nloop @0",
+        "a way back that is not counted",
+    );
+    let handled = |ops: &str, start, end, target| {
+        let mut code = code(ops);
+        code.handlers.push(Handler {
+            start,
+            end,
+            target: Target(target),
+            caught: Dst(7),
+        });
+        verify(&code)
+    };
+    // A handler may stand before what it covers, but what it covers may not come after it again.
+    let before = "jump @2\nreturn r0\nadd =r4 r0 r1\nreturn r4";
+    assert_eq!(handled(before, 2, 3, 1), Ok(()));
+    let again = "jump @2\nload =r5 k0\nadd =r4 r0 r1\nreturn r4";
+    assert_eq!(
+        handled(again, 2, 3, 1),
+        Err("a way back that is not counted")
+    );
+    assert_eq!(
+        handled("add =r4 r0 r1\nreturn r4", 0, 1, 0),
+        Err("a way back that is not counted")
+    );
+}
+
+struct NoCommands;
+
+impl Catalog for NoCommands {
+    fn definition(&self, _: &str) -> Option<Arc<Definition>> {
+        None
+    }
+}
+
+fn nested_loops(count: usize) -> String {
+    let ends = "endLoop()\n".repeat(count);
+    format!(
+        "t = 0\n{}t = t + 1\n{ends}",
+        "startLoop(i, 1, 1)\n".repeat(count)
+    )
+}
+
+#[test]
+fn three_thousand_loops_in_loops_are_checked_and_run() {
+    let begun = std::time::Instant::now();
+    let program = compile(&nested_loops(3_000), &NoCommands).expect("a program");
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    let mut execution = Execution::new(Arc::new(program), &Inputs::default()).expect("memory");
+    let answer = loop {
+        if let Progress::Done(answer) = execution.run(4_000) {
+            break answer;
+        }
+    };
+    assert!(answer.failure.is_none(), "{}", answer.body);
+    assert!(answer.body.contains("\"t\": 1"), "{}", answer.body);
+}
+
+#[test]
+fn more_loops_in_loops_than_can_be_checked_are_the_users_error() {
+    let failure = compile(&nested_loops(30_000), &NoCommands).expect_err("too large");
+    assert_eq!(failure.code, "script_too_large");
+    assert!(
+        failure.error.starts_with("script is too large to compile"),
+        "{}",
+        failure.error
+    );
 }

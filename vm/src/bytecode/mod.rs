@@ -7,6 +7,8 @@ mod flow;
 pub mod listing;
 pub mod op;
 pub mod operand;
+mod registers;
+mod turns;
 pub mod verify;
 
 pub use code::{CallSite, Callee, Capture, Code, Constant, Handler, Parameters};

@@ -1,8 +1,8 @@
 //! The verifier: code that passes cannot make the machine reach outside its registers, constants or instructions, nor
-//! read a register that nothing wrote ([`flow`]).
+//! read a register that nothing wrote ([`flow`]), nor go round without being counted ([`super::turns`]).
 
 use super::code::{Callee, Capture, Code, Constant};
-use super::flow;
+use super::flow::{self, Refusal};
 use super::op::{Op, Visitor};
 use super::operand::{
     Base, Child, Const, Count, Dst, Few, Free, NO_CONST, NO_SRC, Site, Slot, Src, Target,
@@ -19,6 +19,23 @@ pub struct VerifyError {
     pub instruction: usize,
     /// What is wrong.
     pub problem: &'static str,
+    /// The code may be sound, but is too large to check.
+    pub is_large: bool,
+}
+
+impl VerifyError {
+    /// What to say of code that was compiled from someone's text.
+    #[must_use]
+    pub fn of_compiled(&self) -> String {
+        if self.is_large {
+            format!(
+                "{} is too large to compile: {}",
+                self.function, self.problem
+            )
+        } else {
+            format!("compiler fault: {self}")
+        }
+    }
 }
 
 /// Check a definition's or script part's code and the functions inside. `definitions` and `codes` bound what call
@@ -46,6 +63,7 @@ pub fn verify_given(
             function: code.name.to_string(),
             instruction: 0,
             problem: "a function that stands outside",
+            is_large: false,
         });
     }
     verify_one(code, globals, definitions, codes, given)?;
@@ -64,13 +82,13 @@ fn verify_one(
     codes: usize,
     given: &[u16],
 ) -> Result<(), VerifyError> {
-    let fail = |instruction, problem| {
-        Err(VerifyError {
-            function: code.name.to_string(),
-            instruction,
-            problem,
-        })
+    let error = |instruction, problem, is_large| VerifyError {
+        function: code.name.to_string(),
+        instruction,
+        problem,
+        is_large,
     };
+    let fail = |instruction, problem| Err(error(instruction, problem, false));
     if code.ops.is_empty() || code.ops.len() > FUNCTION_CODE_MAX {
         return fail(0, "no instructions, or too many");
     }
@@ -119,7 +137,10 @@ fn verify_one(
     if let Some(problem) = table_problem(code, definitions, codes) {
         return fail(0, problem);
     }
-    flow::check(code, given).or_else(|(instruction, problem)| fail(instruction, problem))
+    flow::check(code, given).map_err(|(instruction, refusal)| match refusal {
+        Refusal::Wrong(problem) => error(instruction, problem, false),
+        Refusal::Large(problem) => error(instruction, problem, true),
+    })
 }
 
 /// What is wrong with an instruction by itself.

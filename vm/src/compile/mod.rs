@@ -57,9 +57,8 @@ pub fn definition(name: &str, source: &str) -> Result<Code, DefinitionError> {
     let module = crate::definition::parse(source)?;
     let code = module_code(name, &module)
         .map_err(|problem| DefinitionError::at(source, problem.span, problem.message))?;
-    verify::verify(&code, code.globals.len(), 0, 0).map_err(|error| {
-        DefinitionError::at(source, Span::default(), format!("compiler fault: {error}"))
-    })?;
+    verify::verify(&code, code.globals.len(), 0, 0)
+        .map_err(|error| DefinitionError::at(source, Span::default(), error.of_compiled()))?;
     Ok(code)
 }
 
@@ -90,7 +89,7 @@ pub fn evaluation(text: &str) -> Result<Code, String> {
         Err(problem) => return Err(problem.message),
     };
     code.seal();
-    verify::verify(&code, 0, 0, 0).map_err(|error| error.to_string())?;
+    verify::verify(&code, 0, 0, 0).map_err(|error| error.of_compiled())?;
     Ok(code)
 }
 

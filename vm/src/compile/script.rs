@@ -100,7 +100,7 @@ pub fn script(script: &Script, catalog: &dyn Catalog) -> Result<Program, Problem
         verify::verify(code, 0, compiler.definitions.len(), codes.len()).map_err(|error| {
             Problem {
                 span: Span::default(),
-                message: format!("compiler fault: {error}"),
+                message: error.of_compiled(),
             }
         })?;
     }

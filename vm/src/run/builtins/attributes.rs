@@ -78,11 +78,10 @@ pub fn attribute<'a>(
             }
             return Ok(None);
         }
-        Value::Function(function) if name == "__name__" || name == "__qualname__" => {
+        Value::Function(function) if name == "__name__" => {
             let qualified = function.code.name();
             let own = qualified.rsplit("<locals>.").next();
-            let shown = if name == "__name__" { own } else { None };
-            return Ok(Some(context.text_over(shown.unwrap_or(qualified))?));
+            return Ok(Some(context.text_over(own.unwrap_or(qualified))?));
         }
         Value::Native(native) if name == "__name__" => {
             return Ok(Some(context.text_over(native.name)?));

@@ -56,15 +56,8 @@ static METHODS: &[NativeDef] = &[
         changed(context, args, "intersection_update", Binary::And)
     }),
     method("isdisjoint", exactly(1), |context, args| {
-        let other = keys_of(context, args.or_none(0))?;
-        let both = combine(
-            context,
-            Binary::And,
-            receiver(args)?.entries(),
-            other,
-            false,
-        )?;
-        Ok(Value::Bool(both.is_empty()))
+        let found = first_item(context, args, true)?;
+        Ok(Value::Bool(!found))
     }),
     method("issubset", exactly(1), |context, args| {
         let other = keys_of(context, args.or_none(0))?;
@@ -78,15 +71,8 @@ static METHODS: &[NativeDef] = &[
         Ok(Value::Bool(rest.is_empty()))
     }),
     method("issuperset", exactly(1), |context, args| {
-        let other = keys_of(context, args.or_none(0))?;
-        let rest = combine(
-            context,
-            Binary::Sub,
-            other,
-            receiver(args)?.entries(),
-            false,
-        )?;
-        Ok(Value::Bool(rest.is_empty()))
+        let missing = first_item(context, args, false)?;
+        Ok(Value::Bool(!missing))
     }),
     method("pop", exactly(0), pop),
     method("remove", exactly(1), |context, args| {
@@ -121,6 +107,24 @@ fn receiver<'a>(args: Args<'a, '_>) -> Result<&'a Set<'a>, Fault<'a>> {
         Value::Set(set) => Ok(set),
         _ => Err(Fault::Internal("a set method without its receiver")),
     }
+}
+
+/// Is any item of the argument in the receiver (`is_in`), or not in it? The first one ends the search, before one that
+/// cannot be hashed.
+fn first_item<'a>(
+    context: &mut Context<'a>,
+    args: Args<'a, '_>,
+    is_in: bool,
+) -> Result<bool, Fault<'a>> {
+    let set = receiver(args)?;
+    let iter = context.iterate(args.or_none(0))?;
+    while let Some(item) = iter.next(context)? {
+        context.charge(1)?;
+        if context.lookup(set.entries(), item)?.is_some() == is_in {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The receiver of a method that only `set` has.
@@ -165,8 +169,16 @@ fn add<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, F
 
 fn take<'a>(context: &mut Context<'a>, args: Args<'a, '_>, name: &str) -> Result<bool, Fault<'a>> {
     let set = changeable(context, args, name)?;
-    let hash = hash_value(context, args.or_none(0))?;
-    Ok(set.entries().remove(args.or_none(0), hash).is_some())
+    let item = match args.or_none(0) {
+        // A set is looked for as the frozen one that it equals.
+        Value::Set(set) if !set.is_frozen() => {
+            let frozen = combine(context, Binary::Or, set.entries(), set.entries(), true)?;
+            Value::Set(frozen)
+        }
+        item => item,
+    };
+    let hash = hash_value(context, item)?;
+    Ok(set.entries().remove(item, hash).is_some())
 }
 
 fn pop<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {

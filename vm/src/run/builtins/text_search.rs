@@ -340,7 +340,10 @@ fn only_text<'a>(
     match value.as_str() {
         Some(text) => Ok(text),
         None => {
-            let kind = value.type_of().name();
+            let kind = match value {
+                Value::None => "None",
+                other => other.type_of().name(),
+            };
             Err(context.raise(
                 Class::TypeError,
                 format_args!("{name}() argument must be str, not {kind}"),

@@ -20,7 +20,8 @@ impl<'a> Evaluator<'a> {
         let positional = usize::from(parameters.positional);
         let mut placed: Vec<Option<Value<'a>>> = vec![None; parameters.names.len()];
         for (place, value) in placed.iter_mut().take(positional).zip(given) {
-            *place = Some(*value);
+            // A value that is none counts as not given, here and below: changed code can pass it.
+            *place = value.bound();
         }
         let others = self.context.dict()?;
         for (key, value) in named {
@@ -33,7 +34,7 @@ impl<'a> Evaluator<'a> {
             let text = match place {
                 Some(place) if !by_position_only => {
                     if placed[place].is_none() {
-                        placed[place] = Some(*value);
+                        placed[place] = value.bound();
                         continue;
                     }
                     format!(
@@ -111,7 +112,7 @@ fn fill<'a>(
             let Some(default) = defaults.next() else {
                 return Err(Fault::Internal("a default is missing"));
             };
-            value.get_or_insert(*default);
+            *value = value.or(default.bound());
         }
     }
     Ok(())

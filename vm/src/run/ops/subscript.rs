@@ -292,13 +292,23 @@ pub fn delete<'a>(
         }
         other => {
             let name = other.type_of().name();
-            // CPython words sequences apart from the rest.
-            let text = match other {
-                Value::Str(_) | Value::Tuple(_) | Value::Range(_) | Value::Bytes(_) => {
-                    format!("'{name}' object doesn't support item deletion")
-                }
-                _ => format!("'{name}' object does not support item deletion"),
+            // CPython words what has a length apart from the rest, when the index is an int.
+            let has_length = matches!(
+                other,
+                Value::Str(_)
+                    | Value::Tuple(_)
+                    | Value::Range(_)
+                    | Value::Bytes(_)
+                    | Value::Set(_)
+                    | Value::Object(crate::run::object::Object::View(_))
+            );
+            let is_index = matches!(index, Value::Int(_) | Value::Bool(_) | Value::Big(_));
+            let does = if has_length && is_index {
+                "doesn't"
+            } else {
+                "does not"
             };
+            let text = format_args!("'{name}' object {does} support item deletion");
             Err(context.raise(Class::TypeError, text))
         }
     }
