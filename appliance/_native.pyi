@@ -55,8 +55,8 @@ class BuildReport:
     def bad_rows(self) -> int:
         """Rows that cannot be served."""
     @property
-    def bad_row_reasons(self) -> list[tuple[int, str]]:
-        """Id and reason of the first 100 of them."""
+    def bad_rows_shown(self) -> list[tuple[int, str, str]]:
+        """Id, name (empty when nobody could ask for it) and reason of the first 100 of them."""
     @property
     def bytes(self) -> int:
         """Bytes of the segment."""

@@ -27,6 +27,7 @@ def fingerprint() -> dict[str, Any]:
         "mitigations": {path.name: _read(path) for path in vulnerabilities},
         "governor": _read(Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")),
         "hypervisor": "hypervisor" in _read(Path("/proc/cpuinfo")),
+        "idle_halt_poll_ns": _read(Path("/sys/module/haltpoll/parameters/guest_halt_poll_ns")),
         "memory_kb": int(_read(Path("/proc/meminfo")).split()[1]),
         "transparent_hugepage": _read(Path("/sys/kernel/mm/transparent_hugepage/enabled")),
         "transparent_hugepage_shmem": _read(Path("/sys/kernel/mm/transparent_hugepage/shmem_enabled")),

@@ -111,6 +111,10 @@ class AdminService(admin_pb2_grpc.AdminServicer):
                 )
                 for one in failures
             ],
+            bad_rows=version.bad_rows,
+            bad_rows_shown=[
+                admin_pb2.BadRow(id=row.id, name=row.name, reason=row.reason) for row in version.bad_rows_shown
+            ],
         )
 
 

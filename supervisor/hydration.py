@@ -6,7 +6,7 @@ Runs in a thread of its own: reading and building release the interpreter lock, 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from appliance._native import BuildReport, LimitError, NoRoomError, Segment, SegmentBuilder, SegmentError
 from appliance.errors import OsRefusedError, StateDirectoryError
@@ -14,7 +14,7 @@ from appliance.logging import Logger
 from supervisor.ledger import Ledger
 from supervisor.shared_memory import SharedMemoryArea
 from supervisor.sources import Source
-from supervisor.version import Rejected, Version
+from supervisor.version import BadRow, Rejected, Version
 
 FIRST_BYTES = 4096  # the builder grows the segment as rows arrive
 REASONS_LOGGED = 20
@@ -38,6 +38,7 @@ class Hydrated:
     version: Version | None
     duplicates: int
     bad_rows: int
+    bad_rows_shown: tuple[BadRow, ...]
 
 
 def hydrate(
@@ -63,11 +64,12 @@ def hydrate(
         raise Rejected("state", str(error)) from error
     try:
         report = _build(source, name, segment_id, gate)
-        _log_rows(report, log)
+        bad_rows = tuple(BadRow(*row) for row in report.bad_rows_shown)
+        _log_rows(report, bad_rows, log)
         _check(report, gate, current, force=force)
         if current is not None and report.digest == current.digest:
             area.unlink(str(segment_id))
-            return Hydrated(None, report.duplicates, report.bad_rows)
+            return Hydrated(None, report.duplicates, report.bad_rows, bad_rows)
         _verify(name)
     except BaseException:
         area.unlink(str(segment_id))
@@ -75,9 +77,10 @@ def hydrate(
     now_ms = time.time_ns() // 1_000_000
     version = Version(
         segment_id, name, report.digest, report.commands, report.bytes, now_ms, source.name,
-        duplicates=report.duplicates, bad_rows=report.bad_rows, confirmed_at_ms=now_ms,
+        duplicates=report.duplicates, bad_rows=report.bad_rows, bad_rows_shown=bad_rows,
+        confirmed_at_ms=now_ms,
     )  # fmt: skip
-    return Hydrated(version, report.duplicates, report.bad_rows)
+    return Hydrated(version, report.duplicates, report.bad_rows, bad_rows)
 
 
 def _build(source: Source, name: str, segment_id: int, gate: Gate) -> BuildReport:
@@ -124,10 +127,10 @@ def _verify(name: str) -> None:
         raise Rejected("verify", f"the new segment does not verify, which is our fault: {error}") from error
 
 
-def _log_rows(report: BuildReport, log: Logger) -> None:
+def _log_rows(report: BuildReport, bad_rows: tuple[BadRow, ...], log: Logger) -> None:
     if report.duplicates:
         log.warning("Duplicate Names", count=report.duplicates, names=report.duplicate_names[:REASONS_LOGGED],
                     kept="the row with the highest id")  # fmt: skip
     if report.bad_rows:
-        rows = [{"id": row, "reason": reason} for row, reason in report.bad_row_reasons[:REASONS_LOGGED]]
+        rows = [asdict(row) for row in bad_rows[:REASONS_LOGGED]]
         log.warning("Rows Left Out", count=report.bad_rows, rows=rows)

@@ -95,7 +95,7 @@ class Refresh:
         return self._lock.locked()
 
     def on_look(self, call: Callable[[], None]) -> None:
-        """Have `call` made after each look at the source."""
+        """Have `call` made after each look at the source, and after each rollback."""
         self._on_look = call
 
     async def restore(self) -> None:
@@ -240,6 +240,7 @@ class Refresh:
         if current.origin == "snapshot":
             current.origin = self.source.name
         current.duplicates, current.bad_rows = hydrated.duplicates, hydrated.bad_rows
+        current.bad_rows_shown = hydrated.bad_rows_shown
         self.state.digest = current.digest
         self._must_hydrate = False
         await self._confirm()
@@ -262,6 +263,7 @@ class Refresh:
                 generation = await self._thread.call(self._publisher.take_generation, version)
                 self._publisher.announce(version, generation)
             self._log.warning("Catalogue Pinned", generation=version.generation, digest=version.digest)
+            self._on_look()
             return version
 
     async def _unpin(self) -> bool:

@@ -94,6 +94,7 @@ class Supervisor:
         self._area: SharedMemoryArea | None = None
         self._opened = False
         self._ready = False
+        self._left_out_told: list[tuple[str, str]] = []
         self._source = source
         self._signing_key = signing_key
 
@@ -209,7 +210,7 @@ class Supervisor:
             refresh_s=settings.catalog.refresh_s,
             lending=lambda: lending(self.pool.pinned("grpc")),
         )
-        self.refresh.on_look(self.pool.changed.fire)
+        self.refresh.on_look(self._looked)
         stack.push_async_callback(self._stop_refresh)
         server, thread = metrics.serve(self, settings.bind, settings.metrics.port)
         stack.callback(thread.join, 1.0)
@@ -238,6 +239,19 @@ class Supervisor:
             always=settings.http.workers > 0,
             on_quarantine=self._tell_quarantine,
         )
+
+    def _looked(self) -> None:
+        """Tell HTTP workers why commands are missing, if that is not what they were told last."""
+        left_out = self._left_out()
+        if left_out != self._left_out_told:
+            self._left_out_told = left_out
+            self.pool.broadcast({"type": "left_out", "rows": left_out}, "http")
+        self.pool.changed.fire()
+
+    def _left_out(self) -> list[tuple[str, str]]:
+        """Name and reason of rows that the current version does without."""
+        current = self.publisher.current
+        return [(row.name, row.reason) for row in current.bad_rows_shown if row.name] if current else []
 
     def _tell_quarantine(self) -> None:
         sources = self.compilation.quarantine.reasons()
@@ -294,6 +308,7 @@ class Supervisor:
             "vm_memory_bytes": settings.vm.memory_mb << 20,
             "vm_timeout_ms": settings.vm.timeout_ms,
             "quarantined": self.compilation.quarantine.reasons(),
+            "left_out": self._left_out(),
         }
 
     async def _announce_ready(self) -> None:

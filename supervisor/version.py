@@ -30,6 +30,15 @@ class Code:
     quarantined: int  # ended a compiler
 
 
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be served."""
+
+    id: int
+    name: str  # empty when it has none that anybody could ask for
+    reason: str
+
+
 @dataclass(slots=True)
 class Version:
     """A verified segment. Times are milliseconds since the epoch."""
@@ -46,4 +55,5 @@ class Version:
     confirmed_at_ms: int = 0  # the source was last known to hold it; of a snapshot, when it was made
     duplicates: int = 0
     bad_rows: int = 0
+    bad_rows_shown: tuple[BadRow, ...] = ()  # the first of them
     code: Code | None = None  # None while it is not compiled

@@ -26,8 +26,8 @@ DIGEST_SHOWN = 12
 UNPIN_TIMEOUT_S = 600.0
 CHECK_EPILOG = """\b
 Exit codes:
-  0  every definition compiles
-  1  some do not, and are listed; or nothing could be compiled
+  0  every row is served and every definition compiles
+  1  some are not, or do not, and are listed; or nothing could be compiled
 
 \b
 Examples:
@@ -35,7 +35,8 @@ Examples:
   avap catalog check --json | jq -r '.failures[].name'
 
 A command that does not compile is served as text all the same, and only a script that calls it fails. One that is
-quarantined ended the compiler; it is tried again when it is edited.
+quarantined ended the compiler; it is tried again when it is edited. A row that is left out cannot be served at all: it
+has no name, is no UTF-8 or is too long.
 """
 
 
@@ -86,7 +87,7 @@ def check(
     timeout: options.Timeout = 600.0,
     json: options.Json = False,
 ) -> None:
-    """List the definitions that do not compile, with line and column."""
+    """List the definitions that do not compile, with line and column, and the rows that are left out."""
     from appliance.pb import admin_pb2
 
     with Admin(find_state_dir(config, state_dir)) as admin:
@@ -102,9 +103,13 @@ def check(
         unlisted = reply.failed - len(reply.failures)
         if unlisted:
             typer.echo(f"and {unlisted} more")
+        for row in reply.bad_rows_shown:
+            typer.echo(f"{row.name or 'no name'}: row {row.id} is left out: {row.reason}")
+        if reply.bad_rows > len(reply.bad_rows_shown):
+            typer.echo(f"and {reply.bad_rows - len(reply.bad_rows_shown)} more rows")
         good = reply.definitions - reply.failed
         typer.echo(f"generation {reply.generation}: {good} of {reply.definitions} definitions compile")
-    if reply.state != "compiled" or reply.failed:
+    if reply.state != "compiled" or reply.failed or reply.bad_rows:
         raise typer.Exit(EXIT_NO)
 
 

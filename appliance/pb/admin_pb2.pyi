@@ -269,20 +269,34 @@ class CheckRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class CheckReply(_message.Message):
-    __slots__ = ("generation", "state", "message", "definitions", "failed", "failures")
+    __slots__ = ("generation", "state", "message", "definitions", "failed", "failures", "bad_rows", "bad_rows_shown")
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     DEFINITIONS_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     FAILURES_FIELD_NUMBER: _ClassVar[int]
+    BAD_ROWS_FIELD_NUMBER: _ClassVar[int]
+    BAD_ROWS_SHOWN_FIELD_NUMBER: _ClassVar[int]
     generation: int
     state: str
     message: str
     definitions: int
     failed: int
     failures: _containers.RepeatedCompositeFieldContainer[DefinitionFailure]
-    def __init__(self, generation: _Optional[int] = ..., state: _Optional[str] = ..., message: _Optional[str] = ..., definitions: _Optional[int] = ..., failed: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[DefinitionFailure, _Mapping]]] = ...) -> None: ...
+    bad_rows: int
+    bad_rows_shown: _containers.RepeatedCompositeFieldContainer[BadRow]
+    def __init__(self, generation: _Optional[int] = ..., state: _Optional[str] = ..., message: _Optional[str] = ..., definitions: _Optional[int] = ..., failed: _Optional[int] = ..., failures: _Optional[_Iterable[_Union[DefinitionFailure, _Mapping]]] = ..., bad_rows: _Optional[int] = ..., bad_rows_shown: _Optional[_Iterable[_Union[BadRow, _Mapping]]] = ...) -> None: ...
+
+class BadRow(_message.Message):
+    __slots__ = ("id", "name", "reason")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    name: str
+    reason: str
+    def __init__(self, id: _Optional[int] = ..., name: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class DefinitionFailure(_message.Message):
     __slots__ = ("name", "line", "column", "message", "quarantined", "source")

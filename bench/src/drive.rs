@@ -187,16 +187,20 @@ impl<'a, C: Connection> Drive<'a, C> {
                 ask_at_ns = now + TURN.as_nanos() as u64;
             }
             let sending = now < end_ns && !stopped;
+            // Before the end is looked at: what was due while this thread slept over it is counted too.
+            if let Some(arrivals) = &mut arrivals
+                && !stopped
+            {
+                self.start_due(arrivals, now, end_ns)?;
+            }
             if !sending
                 && (stopped || self.in_flight() == 0 || now >= end_ns + self.plan.timeout_ns())
             {
                 break;
             }
             self.filling = sending && arrivals.is_none();
-            match &mut arrivals {
-                Some(arrivals) if sending => self.start_due(arrivals, now, end_ns)?,
-                None if sending => self.fill_touched(now),
-                _ => {}
+            if self.filling {
+                self.fill_touched(now);
             }
             self.flush();
             self.upkeep(now);
@@ -240,6 +244,9 @@ impl<'a, C: Connection> Drive<'a, C> {
                 self.not_started_busy += measured;
             }
             next_ns = arrivals.next_ns();
+        }
+        if next_ns >= end_ns && now >= end_ns {
+            return Ok(()); // nothing more is due
         }
         self.set_timer(next_ns.max(now + QUANTUM_NS).min(end_ns))
     }

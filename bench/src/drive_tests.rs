@@ -1,6 +1,6 @@
 //! Whole runs against the test server: what is measured, and what is caught.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::expected::{Expected, encode_catalog};
 use crate::plan::Plan;
@@ -45,6 +45,36 @@ fn the_open_loop_keeps_its_rate() {
     let report = check(500, NONE, OPEN);
     assert!(report.clean, "{report:?}");
     assert_eq!(report.due, 1_000);
+    assert_eq!(
+        report.due,
+        report.measured + report.not_started_busy + report.not_started_late,
+        "{report:?}"
+    );
+}
+
+#[test]
+fn what_was_due_while_a_thread_slept_over_the_end_is_counted() {
+    let expected = Expected::of(&[(DIGEST, encode_catalog(&[("first", "1")]))]);
+    let records = [("first", expected.record(0, "first").unwrap().to_vec())];
+    let target = serve(&format!("7-{DIGEST}"), &records, NONE);
+    let json = format!(
+        r#"{{"target": "{target}", "key": "k", "versions": [{{"digest": "{DIGEST}", "catalog": ""}}],
+            "connections": 2, "streams": 50, "rate": 1000, "duration_s": 0.5}}"#
+    );
+    let plan: Plan = serde_json::from_str(&json).unwrap();
+    let began = Instant::now();
+    let mut slept = false;
+    // The thread is not there for the last 200 ms and more: that is the fault, nothing waits on it.
+    let report = run(&plan, &expected, &mut || {
+        if began.elapsed() > Duration::from_millis(200) && !slept {
+            slept = true;
+            std::thread::sleep(Duration::from_millis(600));
+        }
+        false
+    })
+    .unwrap();
+    assert_eq!(report.due, 500, "{report:?}");
+    assert!(report.not_started_late >= 200, "{report:?}");
     assert_eq!(
         report.due,
         report.measured + report.not_started_busy + report.not_started_late,

@@ -235,7 +235,7 @@ impl<'c> RowSink<'c> for Rows<'_, 'c> {
     fn take(&mut self, row: StreamRow<'c>) -> Result<(), BuildError> {
         match row {
             Ok(row) => self.whole.push(row),
-            Err((id, reason)) => self.batch.reject(id, reason),
+            Err(refused) => self.batch.reject(refused.id, refused.name, refused.reason),
         }
         Ok(())
     }
@@ -245,7 +245,7 @@ impl<'c> RowSink<'c> for Rows<'_, 'c> {
         self.encode();
         match row {
             Ok(row) => self.batch.push(&row),
-            Err((id, reason)) => self.batch.reject(id, reason),
+            Err(refused) => self.batch.reject(refused.id, refused.name, refused.reason),
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //!
 //! A batch knows nothing of the segment's state, so several threads can each fill one; `Builder` puts them behind each other.
 
-use crate::builder::{Kept, REPORTED_MAX, Row};
+use crate::builder::{BadRow, Kept, REPORTED_MAX, Row};
 use crate::layout::{RECORD_BYTES_MAX, RecordPlace, name_hash};
 use crate::mapping::PAGE;
 use crate::record::{Encoder, Fields, NAME_BYTES_MAX, framed_bytes};
@@ -23,7 +23,7 @@ pub struct Batch {
     pub(crate) kept: Vec<Kept>,
     pub(crate) rows: u64,
     pub(crate) bad_rows: u64,
-    pub(crate) bad_row_reasons: Vec<(i64, String)>,
+    pub(crate) bad_rows_shown: Vec<BadRow>,
 }
 
 impl Batch {
@@ -35,7 +35,7 @@ impl Batch {
             kept: Vec::new(),
             rows: 0,
             bad_rows: 0,
-            bad_row_reasons: Vec::new(),
+            bad_rows_shown: Vec::new(),
         }
     }
 
@@ -50,7 +50,7 @@ impl Batch {
         let fields = match checked_fields(row) {
             Ok(fields) => fields,
             Err(reason) => {
-                self.reject(row.id, reason);
+                self.reject(row.id, row.name, reason);
                 return;
             }
         };
@@ -58,6 +58,7 @@ impl Batch {
         if record_bytes > RECORD_BYTES_MAX {
             self.reject(
                 row.id,
+                row.name,
                 too_long("record", record_bytes as u64, RECORD_BYTES_MAX),
             );
             return;
@@ -77,12 +78,17 @@ impl Batch {
             .append(&fields, record_bytes, &mut self.encoded);
     }
 
-    /// Counts a row that cannot be served.
-    pub fn reject(&mut self, id: i64, reason: String) {
+    /// Counts a row that cannot be served. `name` is what the row has in its place.
+    pub fn reject(&mut self, id: i64, name: Option<&[u8]>, reason: String) {
         self.rows += 1;
         self.bad_rows += 1;
-        if self.bad_row_reasons.len() < REPORTED_MAX {
-            self.bad_row_reasons.push((id, reason));
+        if self.bad_rows_shown.len() < REPORTED_MAX {
+            let name = name
+                .filter(|name| name.len() <= NAME_BYTES_MAX)
+                .and_then(|name| std::str::from_utf8(name).ok())
+                .unwrap_or_default()
+                .to_owned();
+            self.bad_rows_shown.push(BadRow { id, name, reason });
         }
     }
 
@@ -93,7 +99,7 @@ impl Batch {
         self.kept.clear();
         self.rows = 0;
         self.bad_rows = 0;
-        self.bad_row_reasons.clear();
+        self.bad_rows_shown.clear();
     }
 }
 

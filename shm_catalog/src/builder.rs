@@ -98,6 +98,17 @@ pub enum BuildError {
     },
 }
 
+/// A row that cannot be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRow {
+    /// Of the row.
+    pub id: i64,
+    /// Of the command; empty when the row has none that anybody could ask for.
+    pub name: String,
+    /// Which column, what is wrong with it, and where.
+    pub reason: String,
+}
+
 /// What was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildReport {
@@ -111,8 +122,8 @@ pub struct BuildReport {
     pub duplicate_names: Vec<String>,
     /// Rows that cannot be served.
     pub bad_rows: u64,
-    /// Id and reason of the first [`REPORTED_MAX`] of them.
-    pub bad_row_reasons: Vec<(i64, String)>,
+    /// The first [`REPORTED_MAX`] of them.
+    pub bad_rows_shown: Vec<BadRow>,
     /// Bytes of the segment.
     pub bytes: u64,
     /// Bytes of the records region.
@@ -148,7 +159,7 @@ pub struct Builder {
     max_bytes: u64,
     rows: u64,
     bad_rows: u64,
-    bad_row_reasons: Vec<(i64, String)>,
+    bad_rows_shown: Vec<BadRow>,
 }
 
 /// Where a batch belongs.
@@ -210,7 +221,7 @@ impl Builder {
             max_bytes: options.max_bytes,
             rows: 0,
             bad_rows: 0,
-            bad_row_reasons: Vec::new(),
+            bad_rows_shown: Vec::new(),
         })
     }
 
@@ -247,9 +258,9 @@ impl Builder {
         Ok(())
     }
 
-    /// Counts a row that cannot be served.
-    pub fn reject(&mut self, id: i64, reason: String) {
-        self.staged.reject(id, reason);
+    /// Counts a row that cannot be served. `name` is what the row has in its place.
+    pub fn reject(&mut self, id: i64, name: Option<&[u8]>, reason: String) {
+        self.staged.reject(id, name, reason);
     }
 
     /// Gives a batch its place behind the rows so far, with the memory for it; its bytes are to be written before
@@ -272,9 +283,9 @@ impl Builder {
         self.written_bytes += batch.encoded.len() as u64;
         self.rows += batch.rows;
         self.bad_rows += batch.bad_rows;
-        let spelt_out = REPORTED_MAX - self.bad_row_reasons.len().min(REPORTED_MAX);
-        self.bad_row_reasons
-            .extend(batch.bad_row_reasons.drain(..).take(spelt_out));
+        let spelt_out = REPORTED_MAX - self.bad_rows_shown.len().min(REPORTED_MAX);
+        self.bad_rows_shown
+            .extend(batch.bad_rows_shown.drain(..).take(spelt_out));
         Ok(Placed { at })
     }
 
@@ -293,7 +304,7 @@ impl Builder {
             duplicates: sealed.duplicates,
             duplicate_names: sealed.duplicate_names,
             bad_rows: self.bad_rows,
-            bad_row_reasons: self.bad_row_reasons,
+            bad_rows_shown: self.bad_rows_shown,
             bytes: sealed.bytes,
             records_bytes: sealed.records_bytes,
             digest: sealed.digest,

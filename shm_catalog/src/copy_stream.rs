@@ -36,8 +36,19 @@ const FLAG_OIDS: u32 = 1 << 16;
 /// Critical flags: who does not know one must not go on.
 const FLAGS_CRITICAL: u32 = 0xFFFF_0000;
 
-/// A row of the stream, or the id of one that cannot be served and why.
-pub type StreamRow<'a> = Result<Row<'a>, (i64, Reason)>;
+/// A row of the stream that cannot be served.
+#[derive(Debug)]
+pub struct RefusedRow<'a> {
+    /// 0 when it has none.
+    pub id: i64,
+    /// What it has for a name.
+    pub name: Option<&'a [u8]>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A row of the stream, or what is known of one that cannot be served.
+pub type StreamRow<'a> = Result<Row<'a>, RefusedRow<'a>>;
 
 /// Takes the rows of a stream, in their order.
 pub trait RowSink<'c> {
@@ -58,8 +69,8 @@ impl RowSink<'_> for Builder {
     fn take(&mut self, row: StreamRow<'_>) -> Result<(), BuildError> {
         match row {
             Ok(row) => self.push(&row),
-            Err((id, reason)) => {
-                self.reject(id, reason);
+            Err(refused) => {
+                self.reject(refused.id, refused.name, refused.reason);
                 Ok(())
             }
         }
@@ -108,8 +119,7 @@ enum Step<'a> {
     },
     /// A row that will not be gathered; `bytes` of it are read, `left` of its column follow.
     LongRow {
-        id: i64,
-        reason: String,
+        refused: RefusedRow<'a>,
         bytes: usize,
         left: usize,
         columns_left: usize,
@@ -236,14 +246,13 @@ impl CopyStream {
                     used += bytes;
                 }
                 Step::LongRow {
-                    id,
-                    reason,
+                    refused,
                     bytes,
                     left,
                     columns_left,
                 } => {
                     self.rows += 1;
-                    take(Err((id, reason)))?;
+                    take(Err(refused))?;
                     self.state = State::Skipping { left, columns_left };
                     self.end_skipped_row();
                     return Ok((used + bytes, None));
@@ -344,8 +353,11 @@ fn row_step(bytes: &[u8]) -> Result<Step<'_>, Reason> {
         }
         if at + length > ROW_BYTES_MAX {
             return Ok(Step::LongRow {
-                id: id_of(values[0]),
-                reason: too_long(COLUMNS[column], length as u64, RECORD_BYTES_MAX),
+                refused: RefusedRow {
+                    id: id_of(values[0]),
+                    name: values[1],
+                    reason: too_long(COLUMNS[column], length as u64, RECORD_BYTES_MAX),
+                },
                 bytes: at,
                 left: length,
                 columns_left: COLUMNS.len() - 1 - column,
@@ -359,7 +371,11 @@ fn row_step(bytes: &[u8]) -> Result<Step<'_>, Reason> {
     }
     let [id, name, code, kind, interface] = values;
     let row = match id {
-        None => Err((0, "id is NULL".to_owned())),
+        None => Err(RefusedRow {
+            id: 0,
+            name,
+            reason: "id is NULL".to_owned(),
+        }),
         Some(_) => Ok(Row {
             id: id_of(id),
             name,

@@ -38,7 +38,7 @@ mod tests;
 pub mod verify;
 
 pub use announcement::Announcement;
-pub use builder::{BuildError, BuildReport, Builder, BuilderOptions, Row};
+pub use builder::{BadRow, BuildError, BuildReport, Builder, BuilderOptions, Row};
 pub use code::{CodeBuilder, CodeSegment, SourceHash};
 pub use command::Command;
 pub use counters::{HttpStatus, Method, Route, ScriptEnd, Status};

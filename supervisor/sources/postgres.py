@@ -56,6 +56,7 @@ LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND N
 WHERE c.oid = pg_catalog.to_regclass('{TABLE}')
 ORDER BY a.attnum"""
 
+_BYTEA = "17"
 _INTEGER_TYPES = ("20", "21", "23")  # int8, int2, int4 (pg_type.dat)
 
 
@@ -239,11 +240,8 @@ def copy_statement(columns: tuple[Column, ...]) -> str:
 
 def _select(columns: tuple[Column, ...]) -> str:
     present = {column.name: column for column in columns}
-    fields = [
-        f"CASE WHEN octet_length(t.name::text) > {NAME_BYTES_MAX} "
-        f"THEN left(t.name::text, {NAME_BYTES_MAX + 1}) ELSE t.name::text END"
-    ]
-    fields += [_text_field(name) if name in present else "NULL::text" for name in ("code", "type", "interface")]
+    fields = [_name_field(present["name"])]
+    fields += [_field(present[name]) if name in present else "NULL::text" for name in ("code", "type", "interface")]
     identifier = present.get("id")
     # "t.id" is the column; a bare "id" would name the result `id::int8`, which no index is on.
     if identifier is None:
@@ -257,11 +255,24 @@ def _select(columns: tuple[Column, ...]) -> str:
     return f"SELECT {number}, {', '.join(fields)} FROM {TABLE} t{order}"
 
 
-def _text_field(column: str) -> str:
-    text = f"t.{column}::text"
+def _name_field(column: Column) -> str:
+    if column.type_oid == _BYTEA:
+        return f"substr(t.name, 1, {NAME_BYTES_MAX + 1})"
+    return (
+        f"CASE WHEN octet_length(t.name::text) > {NAME_BYTES_MAX} "
+        f"THEN left(t.name::text, {NAME_BYTES_MAX + 1}) ELSE t.name::text END"
+    )
+
+
+def _field(column: Column) -> str:
+    # A bytea travels as its bytes, which the sink takes for text or refuses, row by row. Its text would be hexadecimal,
+    # and `convert_from` fails the whole COPY at the first row that is not UTF-8.
+    bytea = column.type_oid == _BYTEA
+    value = f"t.{column.name}" if bytea else f"t.{column.name}::text"
     # `least` says nothing new; without it the planner would make the constant, 16 MiB a column, for every query.
-    mark = f"repeat('?', least(octet_length({text}), {FIELD_BYTES_MAX + 1}))"
-    return f"CASE WHEN octet_length({text}) > {FIELD_BYTES_MAX} THEN {mark} ELSE {text} END"
+    mark = f"repeat('?', least(octet_length({value}), {FIELD_BYTES_MAX + 1}))"
+    mark = f"convert_to({mark}, 'SQL_ASCII')" if bytea else mark
+    return f"CASE WHEN octet_length({value}) > {FIELD_BYTES_MAX} THEN {mark} ELSE {value} END"
 
 
 def _read_relation(link: DatabaseLink) -> Relation:

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import threading
-import time
 from pathlib import Path
 
 from appliance.pb import admin_pb2
@@ -23,6 +22,10 @@ ENDLESS = {"script": "startLoop(i, 0, 100000000)\n  x = i\nendLoop()"}
 def http_worker(appliance: Appliance, slot: int = 0) -> admin_pb2.WorkerStatus:
     """The status of an HTTP worker."""
     return next(one for one in appliance.status().workers if one.role == "http" and one.slot == slot)
+
+
+RETRY_S = 0.01
+"""Between two attempts of a caller to connect while nobody listens; its end is not waited for."""
 
 
 class Callers:
@@ -65,7 +68,7 @@ class Callers:
                             break
             except (OSError, http.client.HTTPException):
                 self.lost += 1
-                time.sleep(0.01)
+                self._stop.wait(RETRY_S)
 
     def _judge(self, reply: Reply, token: str, before: int) -> int:
         generation = int(reply.headers["x-catalog-version"].split("-")[0])

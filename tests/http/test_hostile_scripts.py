@@ -22,6 +22,9 @@ IN_TIME_S = LIMIT_MS / 1000 * 1.1 + 0.6
 """What is more than the limit and a tenth of it is the way of 1 MB there and back on a busy host."""
 GROWTH_MAX_KB = 8 << 10
 QUIET_S = 10.0
+STEADY_LOOKS = 400
+"""At 5 ms each and more: idle workers give memory back about once a second."""
+SETTLE_TIMEOUT_S = 60.0
 
 INLINE = {"script": "addVar(x, 1)\naddResult(x)"}
 ON_THE_THREAD = {"script": f"{loop(2_000, 'x = i')}\naddResult(x)"}
@@ -47,8 +50,7 @@ def at_first(attacked: Appliance, kept: http.client.HTTPConnection) -> tuple[int
     """Pid of the HTTP worker, and its RssAnon once it has answered ordinary scripts."""
     work_as_ever(kept)
     pid = http_pid(attacked)
-    time.sleep(4)  # what compiling took goes back
-    return pid, anonymous_kb(pid)
+    return pid, settled_kb(pid)
 
 
 def work_as_ever(connection: http.client.HTTPConnection) -> None:
@@ -68,6 +70,18 @@ def anonymous_kb(pid: int) -> int:
     """RssAnon of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("RssAnon")).split()[1])
+
+
+def settled_kb(pid: int) -> int:
+    """RssAnon once it stays: what compiling took goes back some time after it is done."""
+    seen: list[int] = []
+
+    def stays() -> bool:
+        seen.append(anonymous_kb(pid))
+        return len(seen) > STEADY_LOOKS and len(set(seen[-STEADY_LOOKS:])) == 1
+
+    wait_until(stays, SETTLE_TIMEOUT_S, "the worker's memory to stay as it is")
+    return seen[-1]
 
 
 def ask(connection: http.client.HTTPConnection, body: bytes) -> Reply:

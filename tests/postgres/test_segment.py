@@ -47,7 +47,9 @@ def test_bad_rows_are_left_out_and_the_rest_is_served(
         )
         report = build(database, make_source, segment_name)
     assert (report.rows, report.commands, report.bad_rows, report.duplicates) == (9, 2, 6, 1)
-    assert [identifier for identifier, _ in report.bad_row_reasons] == [2, 3, 4, 5, 6, 9]
+    assert [(row_id, name) for row_id, name, _ in report.bad_rows_shown] == [
+        (2, ""), (3, ""), (4, ""), (5, ""), (6, "latin"), (9, "big"),
+    ]  # fmt: skip
     assert report.duplicate_names == ["twice"]
     segment = Segment.open(segment_name)
     segment.verify()

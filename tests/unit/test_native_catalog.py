@@ -50,7 +50,7 @@ def test_pushed_rows_are_served(new_segment: NewSegment) -> None:
     builder.push(4, "año".encode(), None)
     report = builder.finish()
     assert (report.commands, report.rows, report.duplicates, report.bad_rows) == (2, 4, 1, 1)
-    assert (report.duplicate_names, report.bad_row_reasons) == (["if"], [(2, "name is NULL")])
+    assert (report.duplicate_names, report.bad_rows_shown) == (["if"], [(2, "", "name is NULL")])
 
     with _native.Segment.open(name) as segment:
         segment.verify()

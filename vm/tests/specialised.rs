@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use vm::bytecode::operand::Compare;
 use vm::bytecode::{Constant, Op, listing};
+use vm::execution::{Execution, Inputs, Progress, Variables, compile};
 use vm::program::{Catalog, Definition};
 use vm::specialise::{Shape, specialise};
 
@@ -343,6 +344,45 @@ fn values_of_all_kinds_answer_the_same() {
                 &Vec::new(),
             );
         }
+    }
+}
+
+#[test]
+fn loops_over_ranges_answer_the_same_however_they_end_and_pay_for_each_turn() {
+    let code = "n = self.conector.variables['n']\nout = []\nfor i in range(n):\n    for j in range(i):\n        if j * 7 > i:\n            break\n        out.append(\"T-\" + str(j) + str(-i))\n    else:\n        out.append(i)\nnumbers = iter(range(n))\nfor k in numbers:\n    out.append(k)\n    next(numbers, None)\nself.conector.variables['r'] = out\n";
+    let catalog = Commands(HashMap::from([(
+        "probe".to_owned(),
+        Arc::new(Definition::new("probe", code, "[]")),
+    )]));
+    for n in [-1, 0, 1, 15, 16, 17, 50] {
+        same_answers(
+            &catalog,
+            &request("probe()\nprobe()", &json!({"n": n})),
+            &Vec::new(),
+        );
+    }
+    let turns = "t = 0\nfor i in range(self.conector.variables['n']):\n    t = t + i\n";
+    let catalog = Commands(HashMap::from([(
+        "probe".to_owned(),
+        Arc::new(Definition::new("probe", turns, "[]")),
+    )]));
+    let program = Arc::new(compile("probe()", &catalog).expect("a program"));
+    let fuel = |n: u32, units: u32| {
+        let variables = format!("{{\"n\": {n}}}");
+        let inputs = Inputs {
+            variables: Variables::Json(&variables),
+            ..Inputs::default()
+        };
+        let mut execution = Execution::new(Arc::clone(&program), &inputs).expect("an execution");
+        loop {
+            if let Progress::Done(answer) = execution.run(units) {
+                return answer.fuel_used;
+            }
+        }
+    };
+    let none = fuel(0, 4000);
+    for n in [1, 15, 16, 17, 1000] {
+        assert_eq!(fuel(n, 4000) - none, u64::from(n));
     }
 }
 

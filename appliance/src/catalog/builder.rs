@@ -239,8 +239,9 @@ impl PyBuildReport {
     }
 
     #[getter]
-    fn bad_row_reasons(&self) -> Vec<(i64, String)> {
-        self.0.bad_row_reasons.clone()
+    fn bad_rows_shown(&self) -> Vec<(i64, String, String)> {
+        let shown = self.0.bad_rows_shown.iter().cloned();
+        shown.map(|row| (row.id, row.name, row.reason)).collect()
     }
 
     #[getter]

@@ -140,7 +140,7 @@ impl Work<'_> {
     fn take(&mut self, command: &Command<'_>) -> Result<(), Failure> {
         let hash = SourceHash::of(command);
         if let Some(reason) = self.quarantined.get(&hash) {
-            let definition = quarantined_definition(command, reason);
+            let definition = quarantined_definition(command.name, reason);
             return self.put(hash, EntryKind::Quarantined, &definition.to_binary());
         }
         let previous = self.previous.as_ref().and_then(|code| code.find(hash));
@@ -159,7 +159,7 @@ impl Work<'_> {
             Ok((kind, payload)) => self.put(hash, kind, &payload),
             Err(text) => {
                 let reason = format!("the compiler failed on it: {text}");
-                let definition = quarantined_definition(command, &reason);
+                let definition = quarantined_definition(command.name, &reason);
                 if self.counts.panicked.len() < PANICS_TOLD_MAX {
                     let told = (hash.to_string(), command.name.to_owned(), reason);
                     self.counts.panicked.push(told);
@@ -189,13 +189,19 @@ fn compiled(command: &Command<'_>) -> (EntryKind, Vec<u8>) {
 
 /// What stands for a definition that is not compiled because that ended a compiler. Its position says "all of it".
 #[must_use]
-pub fn quarantined_definition(command: &Command<'_>, reason: &str) -> Definition {
+pub fn quarantined_definition(name: &str, reason: &str) -> Definition {
+    refused_definition(name, format!("quarantined: {reason}"))
+}
+
+/// What stands for a definition that nobody looks into. Its position says "all of it".
+#[must_use]
+pub fn refused_definition(name: &str, message: String) -> Definition {
     Definition {
-        name: command.name.into(),
+        name: name.into(),
         items: Vec::new(),
         code: Err(DefinitionError {
             position: Position { line: 1, column: 1 },
-            message: format!("quarantined: {reason}"),
+            message,
         }),
         task_stays: false,
         shapes: Shapes::default(),

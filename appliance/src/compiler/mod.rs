@@ -24,7 +24,7 @@ use crate::plane::panics;
 use crate::scripts::limits::STACK_BYTES;
 use crate::worker::adopt;
 
-pub use compilation::quarantined_definition;
+pub use compilation::{quarantined_definition, refused_definition};
 
 /// An order names two segments and the quarantined sources.
 const ORDER_BYTES_MAX: usize = 4 << 20;

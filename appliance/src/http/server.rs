@@ -209,6 +209,10 @@ impl Plane for Server {
         self.runner.definitions().set_quarantine(sources);
     }
 
+    fn set_left_out(&self, rows: &[(String, String)]) {
+        self.runner.set_left_out(rows);
+    }
+
     fn describe(&self) -> Map<String, Value> {
         let (under_way, waiting) = self.runner.load();
         let code = self.code().map_or(0, |id| id.0);

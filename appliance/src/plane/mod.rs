@@ -32,7 +32,7 @@ pub trait Plane {
     /// Health says that this worker goes; everything is still answered.
     fn begin_drain(&self);
 
-    /// Whether it runs definitions. If not, none of the three below is called.
+    /// Whether it runs definitions. If not, none of the four below is called.
     fn runs_code(&self) -> bool {
         false
     }
@@ -49,6 +49,9 @@ pub trait Plane {
 
     /// Never compiles these: hex source hashes, each with the reason.
     fn set_quarantine(&self, _sources: &[(String, String)]) {}
+
+    /// Says of these commands why the catalogue does without them: names, each with the reason.
+    fn set_left_out(&self, _rows: &[(String, String)]) {}
 
     /// What a dump of the state shows of it.
     fn describe(&self) -> Map<String, Value>;

@@ -15,7 +15,7 @@ use vm::limits::DEFINITION_BYTES_MAX;
 use vm::program::{Catalog, Definition};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::compiler::quarantined_definition;
+use crate::compiler::{quarantined_definition, refused_definition};
 
 use super::limits::{DEFINITIONS_BYTES_MAX, DEFINITIONS_MAX, LOADED_INLINE_BYTES_MAX};
 
@@ -28,6 +28,7 @@ pub struct Definitions {
     kept: Mutex<Kept>,
     code: Mutex<Option<Arc<CodeSegment>>>,
     quarantine: Mutex<Arc<HashMap<SourceHash, String>>>,
+    left_out: Mutex<HashMap<String, String>>,
     loaded: AtomicU64,
     compiled: AtomicU64,
 }
@@ -64,6 +65,20 @@ impl Definitions {
         *locked(&self.quarantine) = Arc::new(by_hash.collect());
     }
 
+    /// Says of these commands why the catalogue does without them: names, each with the reason.
+    pub fn set_left_out(&self, rows: &[(String, String)]) {
+        *locked(&self.left_out) = rows.iter().cloned().collect();
+    }
+
+    /// What stands for a command whose row could not be served.
+    fn left_out(&self, name: &str) -> Option<Arc<Definition>> {
+        let reason = locked(&self.left_out).get(name).cloned()?;
+        Some(Arc::new(refused_definition(
+            name,
+            format!("its row is left out of the catalogue: {reason}"),
+        )))
+    }
+
     /// How many were loaded since the last call, from the code segment and compiled here.
     pub fn take_counts(&self) -> [u64; 2] {
         [&self.loaded, &self.compiled].map(|count| count.swap(0, Ordering::Relaxed))
@@ -94,7 +109,7 @@ impl Definitions {
         }
         let quarantine = Arc::clone(&locked(&self.quarantine));
         if let Some(reason) = quarantine.get(&hash) {
-            return Some(quarantined_definition(command, reason));
+            return Some(quarantined_definition(command.name, reason));
         }
         (cold == Cold::Compile).then(|| {
             self.compiled.fetch_add(1, Ordering::Relaxed);
@@ -188,7 +203,9 @@ impl Catalog for Asked<'_> {
         let record = self.segment.lookup(name.as_bytes());
         let digest = record.map(xxh3_128);
         self.names.borrow_mut().insert(name.into(), digest);
-        let (record, digest) = (record?, digest?);
+        let (Some(record), Some(digest)) = (record, digest) else {
+            return self.definitions.left_out(name);
+        };
         if let Some(definition) = self.definitions.kept(name, digest) {
             return Some(definition);
         }
@@ -310,6 +327,27 @@ mod tests {
         assert!(asked(&definitions, &segment, "a", Cold::Leave).1);
         let (found, _) = asked(&definitions, &segment, "a", Cold::Compile);
         assert!(found.unwrap().code.is_ok());
+    }
+
+    #[test]
+    fn a_command_whose_row_is_left_out_says_so_until_it_is_there() {
+        let definitions = Definitions::default();
+        definitions.set_left_out(&[("a".to_owned(), "code is not UTF-8 (at byte 7)".to_owned())]);
+        let without = segment(1, &[("b", GOOD)]);
+        let (found, left) = asked(&definitions, &without, "a", Cold::Leave);
+        let error = found.unwrap().code.clone().unwrap_err();
+        assert!(!left && error.message.contains("at byte 7"), "{error}");
+        assert!(asked(&definitions, &without, "c", Cold::Leave).0.is_none());
+        let with = segment(2, &[("a", GOOD)]);
+        assert!(
+            asked(&definitions, &with, "a", Cold::Compile)
+                .0
+                .unwrap()
+                .code
+                .is_ok()
+        );
+        definitions.set_left_out(&[]);
+        assert!(asked(&definitions, &without, "a", Cold::Leave).0.is_none());
     }
 
     #[test]

@@ -98,6 +98,18 @@ impl Programs {
         kept.by_text.insert(place, entry);
     }
 
+    /// Forgets the programs that asked for a command which was not there: they say why, and that may have changed.
+    pub fn forget_those_with_missing_commands(&self) {
+        let mut kept = self.kept();
+        kept.by_text
+            .retain(|_, entry| entry.names.iter().all(|(_, digest)| digest.is_some()));
+        let bytes = kept
+            .by_text
+            .values()
+            .map(|entry| entry.program.source.len());
+        kept.bytes = bytes.sum();
+    }
+
     fn place(&self, script: &str) -> u128 {
         xxh3_128_with_seed(script.as_bytes(), self.seed)
     }

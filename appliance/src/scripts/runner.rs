@@ -149,6 +149,12 @@ impl Runner {
         &self.shared.definitions
     }
 
+    /// Says of these commands why the catalogue does without them: names, each with the reason.
+    pub fn set_left_out(&self, rows: &[(String, String)]) {
+        self.shared.definitions.set_left_out(rows);
+        self.shared.programs.forget_those_with_missing_commands();
+    }
+
     /// Executions that did not end in their first slice and are under way, and how many of them wait.
     pub fn load(&self) -> (usize, usize) {
         (self.shared.admission.jobs(), self.shared.queue.len())

@@ -49,6 +49,10 @@ pub enum Order {
     Quarantine {
         sources: Vec<(String, String)>,
     },
+    /// Names of rows that could not be served, each with the reason. All of them, each time.
+    LeftOut {
+        rows: Vec<(String, String)>,
+    },
     /// Log the state.
     Dump,
 }
@@ -246,6 +250,10 @@ mod tests {
         assert!(matches!(
             order(r#"{"type":"quarantine","sources":[["00","why"]]}"#),
             Ok(Order::Quarantine { sources }) if sources == [("00".to_owned(), "why".to_owned())]
+        ));
+        assert!(matches!(
+            order(r#"{"type":"left_out","rows":[["if","why"]]}"#),
+            Ok(Order::LeftOut { rows }) if rows == [("if".to_owned(), "why".to_owned())]
         ));
         assert!(order(r#"{"type":"dance"}"#).is_err());
     }

@@ -278,6 +278,7 @@ impl<D: Door> Life<D> {
             Order::Drain { shut } => self.drain(shut),
             Order::LogLevel { level } => self.log.set_level(level),
             Order::Quarantine { sources } => self.plane.set_quarantine(&sources),
+            Order::LeftOut { rows } => self.plane.set_left_out(&rows),
             Order::Dump => self.dump(),
         }
     }

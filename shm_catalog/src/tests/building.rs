@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::{ShmFile, build, build_many, builder, options, row};
-use crate::builder::{BuildError, Builder, Row};
+use crate::builder::{BadRow, BuildError, Builder, Row};
 use crate::ids::{Digest, SegmentId, WireForm};
 use crate::layout::digest_start;
 use crate::package::Signer;
@@ -189,7 +189,7 @@ fn a_report_names_at_most_a_hundred_duplicates_and_bad_rows() {
         (report.duplicates, report.duplicate_names.len()),
         (400, 100)
     );
-    assert_eq!((report.bad_rows, report.bad_row_reasons.len()), (600, 100));
+    assert_eq!((report.bad_rows, report.bad_rows_shown.len()), (600, 100));
 }
 
 #[test]
@@ -258,10 +258,17 @@ fn a_bad_row_is_left_out_with_a_reason_and_takes_nothing_down() {
     let longest_name = "m".repeat(256);
     builder.push(&row(2, &longest_name, "y")).unwrap();
     let report = builder.finish().unwrap();
-    let expected: Vec<(i64, String)> = (100..)
+    let named = ["", "", "", "", "good", "good", "good", "good"];
+    let expected: Vec<BadRow> = (100..)
+        .zip(named)
         .zip(bad.map(|(_, reason)| reason.to_owned()))
+        .map(|((id, name), reason)| BadRow {
+            id,
+            name: name.to_owned(),
+            reason,
+        })
         .collect();
-    assert_eq!(report.bad_row_reasons, expected);
+    assert_eq!(report.bad_rows_shown, expected);
     assert_eq!((report.commands, report.bad_rows), (2, bad.len() as u64));
     let segment = Segment::open(&file.name).unwrap();
     segment.verify().unwrap();

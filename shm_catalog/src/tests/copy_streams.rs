@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::{ShmFile, builder, row};
 use crate::Segment;
 use crate::assembly::assemble;
-use crate::builder::{BuildError, BuildReport, Builder, Row};
+use crate::builder::{BadRow, BuildError, BuildReport, Builder, Row};
 use crate::copy_stream::CopyStream;
 use crate::ids::WireForm;
 
@@ -87,8 +87,12 @@ fn rows_are_the_same_at_every_split() {
         (5, 2, 1, 2)
     );
     assert_eq!(
-        whole.bad_row_reasons,
-        [(3, "name is NULL".to_owned()), (0, "id is NULL".to_owned())]
+        whole
+            .bad_rows_shown
+            .iter()
+            .map(|row| (row.id, row.reason.as_str()))
+            .collect::<Vec<_>>(),
+        [(3, "name is NULL"), (0, "id is NULL")]
     );
     for at in 0..=stream.len() {
         let (left, right) = stream.split_at(at);
@@ -183,13 +187,14 @@ fn a_row_too_long_is_skipped_as_it_comes_and_not_gathered() {
             "chunks of {size}"
         );
         assert_eq!(
-            report.bad_row_reasons[0],
-            (
-                7,
-                "code is too long: 16782216 bytes, at most 16777215".to_owned()
-            )
+            report.bad_rows_shown[0],
+            BadRow {
+                id: 7,
+                name: "long".to_owned(),
+                reason: "code is too long: 16782216 bytes, at most 16777215".to_owned(),
+            }
         );
-        assert_eq!(report.bad_row_reasons[1].0, 8);
+        assert_eq!(report.bad_rows_shown[1].id, 8);
     }
 }
 

@@ -238,6 +238,8 @@ ops! {
     JumpUnlessInt "jump_unless_int" { s: Src, to: Target },
     /// `d = str(s)` of an int of 64 bits
     TextOfInt "text_of_int" { d: Dst, s: Src },
+    /// `d = a + str(s)` of a text and an int of 64 bits
+    JoinInt "join_int" { d: Dst, a: Src, s: Src },
     /// `d = float(s)` of an int of 64 bits
     FloatOfInt "float_of_int" { d: Dst, s: Src },
     /// What the call of a function that stands here costs: a unit, and `few` frames that must fit on top.

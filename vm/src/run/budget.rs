@@ -62,6 +62,16 @@ impl Budget {
         self.left < 0
     }
 
+    /// Take units for turns of a loop that are about to be run; true when the slice is over.
+    #[inline]
+    pub fn take(&mut self, units: usize) -> bool {
+        if !METERED {
+            return false;
+        }
+        self.left = self.left.saturating_sub_unsigned(units as u64);
+        self.left < 0
+    }
+
     /// Take units for native work that is about to be done.
     #[inline]
     pub fn charge(&mut self, units: usize) -> Result<(), Limit> {

@@ -29,7 +29,12 @@ pub struct Context<'a> {
     host: Option<&'a Host<'a>>,
     patterns: Patterns<'a>,
     identities: Identities<'a>,
+    /// Where short texts are joined before they are copied in.
+    joining: String,
 }
+
+/// Bytes of a joined text that is made beside the arena: shorter ones are copied twice, but not looked at for being UTF-8.
+const JOINED_BYTES_MAX: usize = 256;
 
 impl<'a> Context<'a> {
     /// A context over an arena, with the inputs of one execution: `now_us` is UTC, microseconds since 1970.
@@ -43,6 +48,7 @@ impl<'a> Context<'a> {
             host: None,
             patterns: Patterns::default(),
             identities: Identities::default(),
+            joining: String::new(),
         }
     }
 
@@ -63,6 +69,7 @@ impl<'a> Context<'a> {
             host,
             patterns,
             identities,
+            joining: String::new(),
         }
     }
 
@@ -139,6 +146,21 @@ impl<'a> Context<'a> {
     pub fn text(&mut self, text: &str) -> Result<Value<'a>, Fault<'a>> {
         self.charge_bytes(text.len())?;
         let text = self.arena.alloc_str(text)?;
+        self.text_over(text)
+    }
+
+    /// A text value of two texts as one; the bytes are copied in and charged.
+    pub fn joined(&mut self, first: &str, second: &str) -> Result<Value<'a>, Fault<'a>> {
+        let len = first.len() + second.len();
+        self.charge_bytes(len)?;
+        let text = if len > JOINED_BYTES_MAX {
+            self.arena.alloc_concat(first, second)?
+        } else {
+            self.joining.clear();
+            self.joining.push_str(first);
+            self.joining.push_str(second);
+            self.arena.alloc_str(&self.joining)?
+        };
         self.text_over(text)
     }
 

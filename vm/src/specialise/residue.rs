@@ -85,8 +85,46 @@ impl Residue {
         Some(place)
     }
 
+    /// Put a loop's `ForNext` in the place of each jump to it, before a jump to what comes after the loop: a turn of
+    /// 1000 × `t = t + i` is two steps then instead of three.
+    fn turn_loops(&mut self) -> Option<()> {
+        let old = std::mem::take(&mut self.ops);
+        let ways = std::mem::take(&mut self.ways);
+        let count = old.len();
+        let mut at = Vec::with_capacity(count + 1);
+        let mut afters = Vec::new();
+        for (place, op) in old.iter().enumerate() {
+            at.push(self.ops.len() as u32);
+            if let Op::Jump { to } = op
+                && let Some(target) = self.labels[to.index()]
+                && let Some(next @ Op::ForNext { .. }) = old.get(target as usize)
+                && self.ops.len() < OPS_MAX
+            {
+                self.ops.push(*next);
+                self.ways.push(ways[target as usize]);
+                afters.push((self.ops.len(), target + 1));
+                self.ops.push(*op);
+                self.ways.push(None);
+            } else {
+                self.ops.push(*op);
+                self.ways.push(ways[place]);
+            }
+        }
+        at.push(self.ops.len() as u32);
+        for label in self.labels.iter_mut().flatten() {
+            *label = at[*label as usize];
+        }
+        for (place, after) in afters {
+            let label = self.label();
+            self.labels[label.0 as usize] = Some(*at.get(after as usize)?);
+            self.ops[place].set_target(label.target());
+        }
+        Some(())
+    }
+
     /// The finished code; nothing when a label was not placed.
-    pub(super) fn finish(self, name: &str, registers: u16) -> Option<Code> {
+    pub(super) fn finish(mut self, name: &str, registers: u16) -> Option<Code> {
+        self.turn_loops()?;
         let mut ops = self.ops.clone();
         for op in &mut ops {
             if let Some(target) = op.target() {

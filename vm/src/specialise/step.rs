@@ -58,8 +58,15 @@ impl Walk<'_> {
                 }
             }
             Op::Add { d, a, b } => {
-                let (a, b) = (self.src(a)?, self.src(b)?);
-                self.leave_value(d, Kind::Any, |d| Op::Add { d, a, b })?;
+                if let Known::TextOf(kept) = self.state[self.at(b.index())]
+                    && self.is_text(self.at(a.index()))
+                {
+                    let (a, s) = (self.src(a)?, Src(kept));
+                    self.leave_value(d, Kind::Text, |d| Op::JoinInt { d, a, s })?;
+                } else {
+                    let (a, b) = (self.src(a)?, self.src(b)?);
+                    self.leave_value(d, Kind::Any, |d| Op::Add { d, a, b })?;
+                }
             }
             Op::Sub { d, a, b } => {
                 let (a, b) = (self.src(a)?, self.src(b)?);

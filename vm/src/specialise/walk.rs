@@ -438,6 +438,14 @@ impl<'d> Walk<'d> {
         self.code().constants[k.index()].as_text().unwrap_or("")
     }
 
+    /// Does a register certainly hold a text?
+    pub(super) fn is_text(&self, register: usize) -> bool {
+        match self.state[register] {
+            Known::Own(Kind::Text) | Known::TextOf(_) => true,
+            _ => matches!(self.constant_in(register), Some(Constant::Text(_))),
+        }
+    }
+
     /// The constant that a register holds.
     pub(super) fn constant_in(&self, register: usize) -> Option<Constant> {
         match self.state[register] {

@@ -197,6 +197,7 @@ fn open_server(config: &Config, http: &HttpConfig, ground: &Ground) -> Result<Se
     let server = Server::new(options, keys, slots, Rc::clone(&ground.report) as Rc<_>)
         .map_err(system("VM threads"))?;
     server.set_quarantine(&http.quarantined);
+    server.set_left_out(&http.left_out);
     Ok(server)
 }
 

@@ -456,6 +456,13 @@ impl<'a> Evaluator<'a> {
                 let text = print::str_of(&mut self.context, frame.get(s)?)?;
                 frame.set(d, text)?;
             }
+            Op::JoinInt { d, a, s } => {
+                let (Value::Str(text), Value::Int(number)) = (frame.get(a)?, frame.get(s)?) else {
+                    return Err(Fault::Internal("no text or no int").into());
+                };
+                let joined = print::with_int(&mut self.context, text, number)?;
+                frame.set(d, joined)?;
+            }
             Op::FloatOfInt { d, s } => {
                 let Value::Int(number) = frame.get(s)? else {
                     return Err(Fault::Internal("no int").into());

@@ -18,6 +18,9 @@ use crate::run::object::Object;
 use crate::run::text::Text;
 use crate::run::value::Value;
 
+/// Registers that are added at once beyond those that are needed, at most.
+const GROWTH_MAX: usize = 256;
+
 /// What a call did.
 #[derive(Clone, Copy, Debug)]
 pub enum Called<'a> {
@@ -231,8 +234,11 @@ impl<'a> Machine<'a> {
         if end > REGISTERS_MAX {
             return Err(self.too_deep());
         }
+        // Few registers first: filling 256 of them, in a block that the allocator keeps no others of at hand, was a sixth
+        // of an empty program.
+        let more = end.max(self.stack.len() / 2).min(GROWTH_MAX);
         self.stack
-            .resize((end + 64).next_multiple_of(256), Value::Unset);
+            .resize((end + more).next_multiple_of(32), Value::Unset);
         Ok(())
     }
 

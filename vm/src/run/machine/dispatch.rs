@@ -11,7 +11,7 @@ use crate::limits::FRAMES_MAX;
 use crate::run::builtins;
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Function;
-use crate::run::iterator::Source;
+use crate::run::iterator::{Iter, Source};
 use crate::run::kind::Type;
 use crate::run::list::List;
 use crate::run::loaded::Memory;
@@ -20,6 +20,16 @@ use crate::run::value::{Range, Slice as SliceValue, Value};
 
 /// Bytes of a text that comparing costs next to nothing.
 const SHORT_TEXT: usize = 32;
+
+/// The next turns of a loop over a range.
+enum Turns {
+    /// There are none.
+    None,
+    /// They are paid for.
+    Paid,
+    /// They are paid for, and the slice is over.
+    Over,
+}
 
 impl<'a> Machine<'a> {
     /// Run until the script ends or the slice's units are used up.
@@ -794,27 +804,38 @@ impl<'a> Machine<'a> {
                     r!(d) = Value::Iter(self.context.iterate(value)?);
                 }
                 Op::ForNext { iter, to } => {
-                    if self.context.budget().tick() {
-                        pc -= 1;
-                        save!();
-                        return Ok(Slice::Yielded);
-                    }
                     let Value::Iter(source) = r!(iter) else {
                         return Err(Fault::Internal("no iterator"));
                     };
                     if let Source::Range(range) = source.source() {
-                        if let Some(number) = source.next_number(range) {
-                            self.stack[base + iter.index() + 1] = Value::Int(number);
-                            pc = to.index();
-                            // The loop's variable is set next: one step with this.
-                            if let Op::Move { d, s } = ops[pc]
-                                && s.0 == iter.0 + 1
-                            {
-                                r!(d) = Value::Int(number);
-                                pc += 1;
+                        let mut next = source.next_paid(range);
+                        if next.is_none() {
+                            match self.pay_turns(source) {
+                                Turns::None => continue,
+                                Turns::Paid => next = source.next_paid(range),
+                                Turns::Over => {
+                                    pc -= 1;
+                                    save!();
+                                    return Ok(Slice::Yielded);
+                                }
                             }
                         }
+                        let Some(number) = next else { continue };
+                        self.stack[base + iter.index() + 1] = Value::Int(number);
+                        pc = to.index();
+                        // The loop's variable is set next: one step with this.
+                        if let Op::Move { d, s } = ops[pc]
+                            && s.0 == iter.0 + 1
+                        {
+                            r!(d) = Value::Int(number);
+                            pc += 1;
+                        }
                         continue;
+                    }
+                    if self.context.budget().tick() {
+                        pc -= 1;
+                        save!();
+                        return Ok(Slice::Yielded);
                     }
                     save!();
                     if let Source::Generator(generator) = source.source() {
@@ -959,6 +980,13 @@ impl<'a> Machine<'a> {
                     save!();
                     let value = r!(s);
                     r!(d) = print::str_of(&mut self.context, value)?;
+                }
+                Op::JoinInt { d, a, s } => {
+                    save!();
+                    let (Value::Str(text), Value::Int(number)) = (r!(a), r!(s)) else {
+                        return Err(Fault::Internal("no text or no int"));
+                    };
+                    r!(d) = print::with_int(&mut self.context, text, number)?;
                 }
                 Op::FloatOfInt { d, s } => {
                     let Value::Int(number) = r!(s) else {
@@ -1139,6 +1167,19 @@ impl<'a> Machine<'a> {
                     self.failed(exception, t.0)?;
                 }
             }
+        }
+    }
+
+    /// Pay for the next turns of a loop over a range.
+    #[cold]
+    #[inline(never)]
+    fn pay_turns(&mut self, source: &Iter<'a>) -> Turns {
+        let turns = source.next_block();
+        let is_over = self.context.budget().take(turns.max(1));
+        match (turns, is_over) {
+            (0, _) => Turns::None,
+            (_, true) => Turns::Over,
+            (_, false) => Turns::Paid,
         }
     }
 

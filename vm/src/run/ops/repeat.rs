@@ -23,9 +23,7 @@ pub fn concatenate<'a>(
             if first.is_empty() {
                 return Ok(Some(right));
             }
-            context.charge_bytes(first.len() + second.len())?;
-            let joined = context.arena().alloc_concat(first, second)?;
-            context.text_over(joined)?
+            context.joined(first, second)?
         }
         (Value::List(first), Value::List(second)) => {
             let (first, second) = (first.items(), second.items());
