@@ -1,7 +1,7 @@
 """The native half of the appliance, as Python sees it."""
 
 import builtins
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import ClassVar, Literal, Self, TypedDict, final
@@ -262,6 +262,16 @@ class Room(TypedDict):
     shm: int
     memory: int
     cgroup: int | None
+
+@final
+class IdleCores:
+    """Lends the cores of workers that do nothing to the threads of this process that yield to requests."""
+
+    def __new__(cls, workers: Sequence[tuple[int, Sequence[int]]]) -> Self:
+        """Begin. ``workers``: process id and the cores that it is pinned to."""
+
+    def close(self) -> None:
+        """Take every core back."""
 
 def room_available(path_of_shm: str = "/dev/shm") -> Room:
     """How much memory could be taken now. Raises: SegmentError."""

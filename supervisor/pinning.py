@@ -1,7 +1,8 @@
 """Which core each worker runs on, and that the rest of the appliance stays off it.
 
 The work of a new version (building, verifying, the snapshot, mapping) gives way to requests wherever it runs, but on a
-worker's core it still empties the caches and costs a change of threads at every request.
+worker's core it still empties the caches and costs a change of threads at every request. A hydration, the longest of
+it, may use that core as long as its worker does nothing.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
+
+from appliance._native import IdleCores
 
 
 def plan_pinning(pin: Literal["auto", "off"] | tuple[int, ...], workers: int) -> list[list[int] | None]:
@@ -38,6 +41,19 @@ def beside(plan: Sequence[list[int] | None]) -> Iterator[None]:
     finally:
         if moved:
             _move(before)
+
+
+@contextmanager
+def lending(workers: Sequence[tuple[int, Sequence[int]]]) -> Iterator[None]:
+    """Let the work of a version use the cores of pinned workers too, while those do nothing.
+
+    `workers`: process id and cores of each.
+    """
+    idle_cores = IdleCores(workers)
+    try:
+        yield
+    finally:
+        idle_cores.close()
 
 
 def _move(cores: set[int]) -> bool:

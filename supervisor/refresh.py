@@ -7,6 +7,7 @@ import contextlib
 import random
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -61,12 +62,14 @@ class Refresh:
     def __init__(
         self, source: Source, publisher: Publisher, area: SharedMemoryArea, ledger: Ledger, gate: Gate, log: Logger,
         faults: Faults, *, refresh_s: float,
+        lending: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> None:  # fmt: skip
-        """`refresh_s` is the time between two looks at a source that is up."""
+        """`refresh_s` is the time between two looks at a source that is up. A hydration runs inside `lending()`."""
         self.source = source
         self.state = SourceState()
         self.gate = gate
         self._refresh_s = refresh_s
+        self._lending = lending
         self._publisher = publisher
         self._area = area
         self._ledger = ledger
@@ -228,7 +231,8 @@ class Refresh:
 
     def _hydrate(self, force: bool) -> Hydrated:
         current = self._publisher.current
-        return hydrate(self.source, self._area, self._ledger, self.gate, current, self._log, force=force)
+        with self._lending():
+            return hydrate(self.source, self._area, self._ledger, self.gate, current, self._log, force=force)
 
     async def _keep(self, hydrated: Hydrated) -> None:
         current = self._publisher.current

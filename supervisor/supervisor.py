@@ -30,7 +30,7 @@ from supervisor.compilation import Compilation
 from supervisor.faults import Faults
 from supervisor.hydration import Gate
 from supervisor.notify import Notifier
-from supervisor.pinning import beside, plan_pinning
+from supervisor.pinning import beside, lending, plan_pinning
 from supervisor.publisher import Publisher
 from supervisor.quarantine import Quarantine
 from supervisor.refresh import Refresh
@@ -208,6 +208,7 @@ class Supervisor:
             self.log,
             self.faults,
             refresh_s=settings.catalog.refresh_s,
+            lending=lambda: lending(self.pool.pinned("grpc")),
         )
         self.refresh.on_look(self._looked)
         stack.push_async_callback(self._stop_refresh)

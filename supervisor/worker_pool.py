@@ -134,6 +134,11 @@ class WorkerPool:
         """Whether every slot is filled by a ready worker."""
         return all(slot.live for slot in self.slots)
 
+    def pinned(self, role: str) -> list[tuple[int, list[int]]]:
+        """Process id and cores of each running worker of a role that is pinned. From any thread."""
+        slots = [(slot.process, self._cores[role][slot.index]) for slot in self.slots if slot.role == role]
+        return [(process.pid, cores) for process, cores in slots if process is not None and cores is not None]
+
     def each_role_ticks(self) -> bool:
         """Whether the heartbeat of at least one worker of each role is fresh."""
         now = time.monotonic_ns()

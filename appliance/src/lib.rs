@@ -11,6 +11,7 @@ mod catalog;
 mod compiler;
 pub mod grpc;
 pub mod http;
+mod idle_cores;
 mod load;
 mod memory;
 mod null_server;
@@ -30,6 +31,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     catalog::register(module)?;
     worker::register(module)?;
     compiler::register(module)?;
+    idle_cores::register(module)?;
     load::register(module)?;
     null_server::register(module)?;
     script_timer::register(module)?;

@@ -1,10 +1,10 @@
 //! Filling a segment, row by row.
 //!
-//! Rows are encoded into a buffer that stays in the processor's cache, hashed there, and written
+//! Rows are encoded into batches that stay in the processor's cache, hashed there, and written
 //! with `pwrite`. Writing through a mapping instead costs a page fault and the zeroing of each
 //! page before its first store, and turns "no room" into SIGBUS.
 //!
-//! Memory of the process: the buffer, and 24 bytes a row. The file grows in steps, each checked
+//! Memory of the process: the batches, and 24 bytes a row. The file grows in steps, each checked
 //! against the room there is and allocated before it is written.
 
 use std::fs::File;
@@ -14,11 +14,12 @@ use std::os::unix::fs::FileExt;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::batch::Batch;
 use crate::growth::{Extent, GrowthError};
 use crate::ids::{Digest, SegmentId, WireForm};
-use crate::layout::{RECORD_BYTES_MAX, RecordPlace, Regions, digest_start, name_hash};
+use crate::layout::{RecordPlace, Regions, digest_start};
 use crate::mapping::{PAGE, open_write};
-use crate::record::{self, Encoder, Fields, NAME_BYTES_MAX, SigningKeyMissing};
+use crate::record::{Encoder, SigningKeyMissing};
 use crate::room::RoomError;
 
 /// Encoded bytes are written when this many are there: small enough to stay in a second-level
@@ -27,12 +28,6 @@ const STAGE_BYTES: usize = 256 << 10;
 
 /// How many duplicate names and bad rows a report spells out.
 pub const REPORTED_MAX: usize = 100;
-
-/// The type of a command whose row has none.
-const DEFAULT_KIND: &[u8] = b"function";
-
-/// The interface of a command whose row has none.
-const DEFAULT_INTERFACE: &[u8] = b"[]";
 
 /// Room for `total_count` and `version_hash`, which only the lite form has.
 const TAIL_BYTES_MAX: u64 = 64;
@@ -159,13 +154,28 @@ pub struct Builder {
     /// Bytes of the records region that are in the file.
     pub(crate) written_bytes: u64,
     pub(crate) kept: Vec<Kept>,
-    encoder: Encoder,
-    staged: Vec<u8>,
+    staged: Batch,
     extent: Extent,
     max_bytes: u64,
     rows: u64,
     bad_rows: u64,
     bad_rows_shown: Vec<BadRow>,
+}
+
+/// Where a batch belongs.
+#[derive(Debug)]
+pub struct Placed {
+    at: u64,
+}
+
+impl Placed {
+    /// Writes the batch that this is the place of.
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn write(&self, file: &File, batch: &Batch) -> io::Result<()> {
+        file.write_all_at(&batch.encoded, self.at)
+    }
 }
 
 /// Only so that a builder can be shown: the state of the hash says nothing to a person.
@@ -196,17 +206,17 @@ impl Builder {
         let file = open_write(name).map_err(system)?;
         // Whatever a caller put there must not show between our regions.
         file.set_len(0).map_err(system)?;
+        let index_seed = std::hash::RandomState::new().build_hasher().finish();
         Ok(Self {
             name: name.to_owned(),
             segment_id,
             file,
             wire: options.wire,
-            index_seed: std::hash::RandomState::new().build_hasher().finish(),
+            index_seed,
             digest: DigestState(digest_start(options.wire)),
             written_bytes: 0,
             kept: Vec::new(),
-            encoder,
-            staged: Vec::with_capacity(STAGE_BYTES * 2),
+            staged: Batch::new(encoder, index_seed),
             extent: Extent::new(options.reserve_bytes),
             max_bytes: options.max_bytes,
             rows: 0,
@@ -218,7 +228,21 @@ impl Builder {
     /// Rows seen so far, bad ones included.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.rows
+        self.rows + self.staged.rows
+    }
+
+    /// An empty batch for [`Self::place`].
+    #[must_use]
+    pub fn batch(&self) -> Batch {
+        self.staged.sibling()
+    }
+
+    /// The segment's file, for [`Placed::write`] from another thread.
+    ///
+    /// # Errors
+    /// [`BuildError::System`] when there is no descriptor to be had.
+    pub fn file(&self) -> Result<File, BuildError> {
+        self.file.try_clone().map_err(|source| self.system(source))
     }
 
     /// Adds a row. A row that cannot be served is counted and left out; it fails nothing.
@@ -226,56 +250,43 @@ impl Builder {
     /// # Errors
     /// [`BuildError::Room`], [`BuildError::TooLarge`], [`BuildError::System`].
     pub fn push(&mut self, row: &Row<'_>) -> Result<(), BuildError> {
-        let fields = match checked_fields(row) {
-            Ok(fields) => fields,
-            Err(reason) => {
-                self.reject(row.id, row.name, reason);
-                return Ok(());
-            }
-        };
-        let record_bytes = self.encoder.record_bytes(&fields);
-        if record_bytes > RECORD_BYTES_MAX {
-            self.reject(
-                row.id,
-                row.name,
-                too_long("record", record_bytes as u64, RECORD_BYTES_MAX),
-            );
-            return Ok(());
-        }
-        let framed_bytes = record::framed_bytes(record_bytes);
-        let region_bytes = self.written_bytes + self.staged.len() as u64 + framed_bytes as u64;
-        self.check_limit(region_bytes)?;
-        self.rows += 1;
-        let place = RecordPlace {
-            offset: PAGE + region_bytes - record_bytes as u64,
-            bytes: record_bytes as u32,
-        };
-        let name_hash = name_hash(fields.name, self.index_seed);
-        self.kept.push(Kept {
-            id: row.id,
-            name_hash,
-            place: place.pack(),
-        });
-        self.encoder.append(&fields, record_bytes, &mut self.staged);
-        if self.staged.len() >= STAGE_BYTES {
-            let whole_pages = self.staged.len() & !(PAGE as usize - 1);
-            self.flush(whole_pages)?;
+        self.staged.push(row);
+        self.check_limit(&self.staged)?;
+        if self.staged.encoded.len() >= STAGE_BYTES {
+            self.write_staged()?;
         }
         Ok(())
     }
 
     /// Counts a row that cannot be served. `name` is what the row has in its place.
     pub fn reject(&mut self, id: i64, name: Option<&[u8]>, reason: String) {
-        self.rows += 1;
-        self.bad_rows += 1;
-        if self.bad_rows_shown.len() < REPORTED_MAX {
-            let name = name
-                .filter(|name| name.len() <= NAME_BYTES_MAX)
-                .and_then(|name| std::str::from_utf8(name).ok())
-                .unwrap_or_default()
-                .to_owned();
-            self.bad_rows_shown.push(BadRow { id, name, reason });
-        }
+        self.staged.reject(id, name, reason);
+    }
+
+    /// Gives a batch its place behind the rows so far, with the memory for it; its bytes are to be written before
+    /// [`Self::finish`].
+    ///
+    /// # Errors
+    /// As [`Self::push`].
+    pub fn place(&mut self, batch: &mut Batch) -> Result<Placed, BuildError> {
+        self.check_limit(batch)?;
+        let at = PAGE + self.written_bytes;
+        self.grow(at + batch.encoded.len() as u64)?;
+        self.digest.0.update(&batch.encoded);
+        let behind = self.written_bytes;
+        self.kept.extend(batch.kept.drain(..).map(|mut row| {
+            let mut place = RecordPlace::unpack(row.place);
+            place.offset += behind;
+            row.place = place.pack();
+            row
+        }));
+        self.written_bytes += batch.encoded.len() as u64;
+        self.rows += batch.rows;
+        self.bad_rows += batch.bad_rows;
+        let spelt_out = REPORTED_MAX - self.bad_rows_shown.len().min(REPORTED_MAX);
+        self.bad_rows_shown
+            .extend(batch.bad_rows_shown.drain(..).take(spelt_out));
+        Ok(Placed { at })
     }
 
     /// Completes the segment: drops duplicates, writes index, names and header, trims the file.
@@ -284,8 +295,8 @@ impl Builder {
     /// # Errors
     /// As [`Self::push`].
     pub fn finish(mut self) -> Result<BuildReport, BuildError> {
-        self.flush(self.staged.len())?;
-        self.staged = Vec::new();
+        self.write_staged()?;
+        self.staged = self.batch();
         let sealed = crate::seal::seal(&mut self)?;
         Ok(BuildReport {
             commands: sealed.commands,
@@ -308,9 +319,10 @@ impl Builder {
         self.file.set_len(0).map_err(|source| self.system(source))
     }
 
-    /// Refuses a catalogue whose segment would be over the limit.
-    fn check_limit(&self, records_bytes: u64) -> Result<(), BuildError> {
-        let commands = self.kept.len() as u64 + 1;
+    /// Refuses a catalogue whose segment would be over the limit with this batch.
+    fn check_limit(&self, batch: &Batch) -> Result<(), BuildError> {
+        let commands = (self.kept.len() + batch.kept.len()) as u64;
+        let records_bytes = self.written_bytes + batch.encoded.len() as u64;
         let fits = Regions::for_body(records_bytes + TAIL_BYTES_MAX, commands)
             .is_some_and(|regions| regions.total_bytes <= self.max_bytes);
         // Rows are numbered with 32 bits while the index is made.
@@ -323,21 +335,16 @@ impl Builder {
         })
     }
 
-    /// Writes the first `bytes` of the staged ones.
-    fn flush(&mut self, bytes: usize) -> Result<(), BuildError> {
-        let at = PAGE + self.written_bytes;
-        self.grow(at + bytes as u64)?;
-        let staged = &self.staged[..bytes];
-        self.digest.0.update(staged);
-        self.file
-            .write_all_at(staged, at)
-            .map_err(|source| self.system(source))?;
-        self.written_bytes += bytes as u64;
-        self.staged.drain(..bytes);
-        if self.staged.capacity() > STAGE_BYTES * 8 {
-            self.staged.shrink_to(STAGE_BYTES * 2);
-        }
-        Ok(())
+    fn write_staged(&mut self) -> Result<(), BuildError> {
+        let empty = self.batch();
+        let mut staged = std::mem::replace(&mut self.staged, empty);
+        let written = self
+            .place(&mut staged)?
+            .write(&self.file, &staged)
+            .map_err(|source| self.system(source));
+        staged.clear(STAGE_BYTES * 2);
+        self.staged = staged;
+        written
     }
 
     /// Makes sure that the file's memory reaches to `end`.
@@ -365,42 +372,4 @@ impl Builder {
             source,
         }
     }
-}
-
-/// The fields of a row with their defaults, or why it cannot be served.
-fn checked_fields<'a>(row: &Row<'a>) -> Result<Fields<'a>, String> {
-    let name = match row.name {
-        None => return Err("name is NULL".to_owned()),
-        Some([]) => return Err("name is empty".to_owned()),
-        Some(name) if name.len() > NAME_BYTES_MAX => {
-            return Err(too_long("name", name.len() as u64, NAME_BYTES_MAX));
-        }
-        Some(name) => name,
-    };
-    let fields = Fields {
-        name,
-        code: row.code.unwrap_or_default(),
-        kind: row.kind.unwrap_or(DEFAULT_KIND),
-        interface: row.interface.unwrap_or(DEFAULT_INTERFACE),
-    };
-    let texts = [
-        ("name", fields.name),
-        ("code", fields.code),
-        ("type", fields.kind),
-        ("interface", fields.interface),
-    ];
-    for (column, text) in texts {
-        if let Err(error) = std::str::from_utf8(text) {
-            return Err(format!(
-                "{column} is not UTF-8 (at byte {})",
-                error.valid_up_to()
-            ));
-        }
-    }
-    Ok(fields)
-}
-
-/// Why something over a limit is left out.
-pub(crate) fn too_long(what: &str, bytes: u64, max_bytes: usize) -> String {
-    format!("{what} is too long: {bytes} bytes, at most {max_bytes}")
 }

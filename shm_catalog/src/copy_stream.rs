@@ -12,7 +12,8 @@
 //! and never more of it than a record may have: a longer one is skipped as it comes, counted as a
 //! bad row, and no length of the stream makes this allocate.
 
-use crate::builder::{BuildError, Builder, Row, too_long};
+use crate::batch::too_long;
+use crate::builder::{BuildError, Builder, Row};
 use crate::layout::RECORD_BYTES_MAX;
 
 const SIGNATURE: &[u8; 11] = b"PGCOPY\n\xff\r\n\0";
@@ -35,10 +36,57 @@ const FLAG_OIDS: u32 = 1 << 16;
 /// Critical flags: who does not know one must not go on.
 const FLAGS_CRITICAL: u32 = 0xFFFF_0000;
 
+/// A row of the stream that cannot be served.
+#[derive(Debug)]
+pub struct RefusedRow<'a> {
+    /// 0 when it has none.
+    pub id: i64,
+    /// What it has for a name.
+    pub name: Option<&'a [u8]>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// A row of the stream, or what is known of one that cannot be served.
+pub type StreamRow<'a> = Result<Row<'a>, RefusedRow<'a>>;
+
+/// Takes the rows of a stream, in their order.
+pub trait RowSink<'c> {
+    /// A row that lies whole in the chunk `'c`.
+    ///
+    /// # Errors
+    /// What [`CopyStream::feed`] is to end with.
+    fn take(&mut self, row: StreamRow<'c>) -> Result<(), BuildError>;
+
+    /// A row that was gathered from several chunks.
+    ///
+    /// # Errors
+    /// What [`CopyStream::feed`] is to end with.
+    fn take_gathered(&mut self, row: StreamRow<'_>) -> Result<(), BuildError>;
+}
+
+impl RowSink<'_> for Builder {
+    fn take(&mut self, row: StreamRow<'_>) -> Result<(), BuildError> {
+        match row {
+            Ok(row) => self.push(&row),
+            Err(refused) => {
+                self.reject(refused.id, refused.name, refused.reason);
+                Ok(())
+            }
+        }
+    }
+
+    fn take_gathered(&mut self, row: StreamRow<'_>) -> Result<(), BuildError> {
+        self.take(row)
+    }
+}
+
 /// Reads a COPY stream.
 #[derive(Debug, Default)]
 pub struct CopyStream {
     state: State,
+    /// Rows read so far.
+    rows: u64,
     /// The start of a row (or header) whose end has not come yet.
     pending: Vec<u8>,
 }
@@ -66,14 +114,12 @@ enum Step<'a> {
         bytes: usize,
     },
     Row {
-        row: Result<Row<'a>, (Option<&'a [u8]>, String)>,
+        row: StreamRow<'a>,
         bytes: usize,
     },
     /// A row that will not be gathered; `bytes` of it are read, `left` of its column follow.
     LongRow {
-        id: i64,
-        name: Option<&'a [u8]>,
-        reason: String,
+        refused: RefusedRow<'a>,
         bytes: usize,
         left: usize,
         columns_left: usize,
@@ -84,14 +130,19 @@ enum Step<'a> {
     End,
 }
 
-type Reason = String;
+/// Why a row cannot be served, or a stream not be read.
+pub type Reason = String;
 
 impl CopyStream {
-    /// Reads the next piece of the stream; whole rows go to `builder`.
+    /// Reads the next piece of the stream; whole rows go to `sink`.
     ///
     /// # Errors
-    /// [`BuildError::Stream`], and what [`Builder::push`] raises. The stream is of no use then.
-    pub fn feed(&mut self, mut chunk: &[u8], builder: &mut Builder) -> Result<(), BuildError> {
+    /// [`BuildError::Stream`], and what the sink raises. The stream is of no use then.
+    pub fn feed<'c>(
+        &mut self,
+        mut chunk: &'c [u8],
+        sink: &mut impl RowSink<'c>,
+    ) -> Result<(), BuildError> {
         while !chunk.is_empty() {
             if let State::Skipping { left, .. } = &mut self.state
                 && *left > 0
@@ -103,14 +154,14 @@ impl CopyStream {
                 continue;
             }
             if self.pending.is_empty() {
-                let (used, needs) = self.read(chunk, builder)?;
+                let (used, needs) = self.read(chunk, &mut |row| sink.take(row))?;
                 chunk = &chunk[used..];
                 if needs.is_some() {
                     self.pending.extend_from_slice(chunk);
                     return Ok(());
                 }
             } else {
-                chunk = self.complete_pending(chunk, builder)?;
+                chunk = self.complete_pending(chunk, sink)?;
             }
         }
         Ok(())
@@ -120,10 +171,13 @@ impl CopyStream {
     ///
     /// # Errors
     /// [`BuildError::Stream`] when rows may be missing.
-    pub fn check_end(&self, builder: &Builder) -> Result<(), BuildError> {
+    pub fn check_end(&self) -> Result<(), BuildError> {
         match self.state {
             State::End => Ok(()),
-            _ => Err(damaged(builder, "it ends without its end mark".to_owned())),
+            _ => Err(damaged(
+                self.rows,
+                "it ends without its end mark".to_owned(),
+            )),
         }
     }
 
@@ -137,11 +191,11 @@ impl CopyStream {
     fn complete_pending<'c>(
         &mut self,
         mut chunk: &'c [u8],
-        builder: &mut Builder,
+        sink: &mut impl RowSink<'c>,
     ) -> Result<&'c [u8], BuildError> {
         let mut pending = std::mem::take(&mut self.pending);
         loop {
-            match self.read(&pending, builder)? {
+            match self.read(&pending, &mut |row| sink.take_gathered(row))? {
                 (used, None) => {
                     debug_assert_eq!(used, pending.len());
                     pending.clear();
@@ -166,10 +220,10 @@ impl CopyStream {
 
     /// Reads as many elements as lie whole in `bytes`. Returns the bytes used, and, unless that
     /// is all or a long row began, how many the next element needs at least.
-    fn read(
+    fn read<'b>(
         &mut self,
-        bytes: &[u8],
-        builder: &mut Builder,
+        bytes: &'b [u8],
+        take: &mut dyn FnMut(StreamRow<'b>) -> Result<(), BuildError>,
     ) -> Result<(usize, Option<usize>), BuildError> {
         let mut used = 0;
         while used < bytes.len() {
@@ -180,35 +234,25 @@ impl CopyStream {
                 State::Skipping { .. } => column_step(rest),
                 State::End => Err("bytes follow its end mark".to_owned()),
             };
-            match step.map_err(|reason| damaged(builder, reason))? {
+            match step.map_err(|reason| damaged(self.rows, reason))? {
                 Step::Needs { bytes } => return Ok((used, Some(bytes))),
                 Step::Header { bytes } => {
                     self.state = State::Rows;
                     used += bytes;
                 }
-                Step::Row {
-                    row: Ok(row),
-                    bytes,
-                } => {
-                    builder.push(&row)?;
-                    used += bytes;
-                }
-                Step::Row {
-                    row: Err((name, reason)),
-                    bytes,
-                } => {
-                    builder.reject(0, name, reason);
+                Step::Row { row, bytes } => {
+                    self.rows += 1;
+                    take(row)?;
                     used += bytes;
                 }
                 Step::LongRow {
-                    id,
-                    name,
-                    reason,
+                    refused,
                     bytes,
                     left,
                     columns_left,
                 } => {
-                    builder.reject(id, name, reason);
+                    self.rows += 1;
+                    take(Err(refused))?;
                     self.state = State::Skipping { left, columns_left };
                     self.end_skipped_row();
                     return Ok((used + bytes, None));
@@ -243,11 +287,8 @@ impl CopyStream {
     }
 }
 
-fn damaged(builder: &Builder, reason: Reason) -> BuildError {
-    BuildError::Stream {
-        rows: builder.rows(),
-        reason,
-    }
+fn damaged(rows: u64, reason: Reason) -> BuildError {
+    BuildError::Stream { rows, reason }
 }
 
 fn header_step(bytes: &[u8]) -> Result<Step<'_>, Reason> {
@@ -312,9 +353,11 @@ fn row_step(bytes: &[u8]) -> Result<Step<'_>, Reason> {
         }
         if at + length > ROW_BYTES_MAX {
             return Ok(Step::LongRow {
-                id: id_of(values[0]),
-                name: values[1],
-                reason: too_long(COLUMNS[column], length as u64, RECORD_BYTES_MAX),
+                refused: RefusedRow {
+                    id: id_of(values[0]),
+                    name: values[1],
+                    reason: too_long(COLUMNS[column], length as u64, RECORD_BYTES_MAX),
+                },
                 bytes: at,
                 left: length,
                 columns_left: COLUMNS.len() - 1 - column,
@@ -328,7 +371,11 @@ fn row_step(bytes: &[u8]) -> Result<Step<'_>, Reason> {
     }
     let [id, name, code, kind, interface] = values;
     let row = match id {
-        None => Err((name, "id is NULL".to_owned())),
+        None => Err(RefusedRow {
+            id: 0,
+            name,
+            reason: "id is NULL".to_owned(),
+        }),
         Some(_) => Ok(Row {
             id: id_of(id),
             name,

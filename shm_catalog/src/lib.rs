@@ -1,7 +1,7 @@
 //! The arena: versions of the catalogue in shared memory, and the pages that announce them.
 //!
 //! One *segment* holds one version: the encoded reply to `SyncCatalog`, an index into it by name,
-//! and the names in order (`layout`). The supervisor fills it (`builder`, `copy_stream`, `seal`), checks it
+//! and the names in order (`layout`). The supervisor fills it (`builder`, `batch`, `copy_stream`, `assembly`, `seal`), checks it
 //! (`verify`), keeps a copy on disk (`snapshot`) and tells the workers about it
 //! (`announcement`). A worker maps it read-only (`segment`) and answers from it. The definitions of a version, compiled, are
 //! in a segment of their own (`code`). Counters of
@@ -14,6 +14,8 @@
 compile_error!("segments are addressed with 64-bit offsets: build for a 64-bit target");
 
 pub mod announcement;
+pub mod assembly;
+pub mod batch;
 pub mod builder;
 pub mod code;
 pub mod command;

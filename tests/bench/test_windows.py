@@ -35,3 +35,11 @@ def test_a_window_with_few_requests_is_left_out(tmp_path: Path) -> None:
 
 def test_no_requests_are_no_windows(tmp_path: Path) -> None:
     assert p99_by_window_us(_samples(tmp_path / "samples", []), 0.025) == []
+
+
+def test_of_spans_only_the_windows_that_touch_one_are_told(tmp_path: Path) -> None:
+    requests = [(1000 + i * 0.25, 5000.0 if 110 <= i < 120 else 200.0) for i in range(400)]
+    samples = _samples(tmp_path / "samples", requests)
+    assert p99_by_window_us(samples, 0.025, [(1_030_000_000, 1_031_000_000)]) == pytest.approx([5000])
+    assert p99_by_window_us(samples, 0.025, [(1_020_000_000, 1_031_000_000)]) == pytest.approx([200, 5000])
+    assert p99_by_window_us(samples, 0.025, []) == []

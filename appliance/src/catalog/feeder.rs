@@ -1,4 +1,4 @@
-//! A COPY stream into a builder on a thread of its own, so that rows are hashed and written while
+//! A COPY stream into a builder on threads of their own, so that rows are hashed and written while
 //! the caller reads the next ones from its socket.
 //!
 //! Pieces are gathered into buffers; a full one goes to the thread. A slow thread stops the
@@ -8,10 +8,10 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use shm_catalog::copy_stream::CopyStream;
+use shm_catalog::assembly::assemble;
 use shm_catalog::{BuildError, Builder};
 
 use crate::background;
@@ -48,7 +48,8 @@ impl Feeder {
             .name("avap-build".to_owned())
             .spawn(move || {
                 background::yield_to_requests();
-                feed_all(builder, &full_receiver, &empty_sender, &seen)
+                let seen = |rows| seen.store(rows, Ordering::Relaxed);
+                assemble(builder, full_receiver, &empty_sender, &seen)
             })?;
         Ok(Self {
             filling: Vec::with_capacity(BUFFER_BYTES),
@@ -91,24 +92,4 @@ impl Feeder {
         drop(self.full);
         self.thread.join().ok()
     }
-}
-
-fn feed_all(
-    mut builder: Builder,
-    full: &Receiver<Vec<u8>>,
-    empty: &Sender<Vec<u8>>,
-    rows: &AtomicU64,
-) -> Outcome {
-    let mut stream = CopyStream::default();
-    for buffer in full {
-        let fed = stream.feed(&buffer, &mut builder);
-        rows.store(builder.rows(), Ordering::Relaxed);
-        if let Err(error) = fed {
-            return (builder, Err(error));
-        }
-        // The caller may have sent its last buffer and be gone.
-        let _ = empty.send(buffer);
-    }
-    let end = stream.check_end(&builder);
-    (builder, end)
 }

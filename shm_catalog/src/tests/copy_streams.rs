@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 
 use super::{ShmFile, builder, row};
+use crate::Segment;
+use crate::assembly::assemble;
 use crate::builder::{BadRow, BuildError, BuildReport, Builder, Row};
 use crate::copy_stream::CopyStream;
 use crate::ids::WireForm;
@@ -49,7 +51,7 @@ fn feed_into<'a>(
     for chunk in chunks {
         stream.feed(chunk, builder)?;
     }
-    stream.check_end(builder)
+    stream.check_end()
 }
 
 fn sample() -> Vec<u8> {
@@ -217,7 +219,7 @@ fn a_length_without_its_bytes_allocates_nothing() {
             stream.gathered_capacity()
         );
     }
-    assert!(stream.check_end(&builder).is_err());
+    assert!(stream.check_end().is_err());
 }
 
 proptest! {
@@ -234,4 +236,85 @@ proptest! {
         stream[at] = value;
         let _ = feed(stream.chunks(size));
     }
+}
+
+/// Builds from the stream on several threads, cut into chunks of this size.
+fn assembled(
+    file: &ShmFile,
+    stream: &[u8],
+    chunk_bytes: usize,
+) -> (u64, Result<BuildReport, BuildError>) {
+    let (full, buffers) = std::sync::mpsc::sync_channel(2);
+    let (empty, _emptied) = std::sync::mpsc::channel();
+    let seen = std::sync::atomic::AtomicU64::new(0);
+    let (builder, result) = std::thread::scope(|scope| {
+        let building = scope.spawn(|| {
+            let seen = |rows| seen.store(rows, std::sync::atomic::Ordering::Relaxed);
+            assemble(builder(file, WireForm::Standard), buffers, &empty, &seen)
+        });
+        for chunk in stream.chunks(chunk_bytes) {
+            if full.send(chunk.to_vec()).is_err() {
+                break; // it stopped at an error
+            }
+        }
+        drop(full);
+        building.join().unwrap()
+    });
+    (seen.into_inner(), result.and_then(|()| builder.finish()))
+}
+
+/// Rows of uneven length, some of one name, some that cannot be served.
+fn uneven_stream() -> Vec<u8> {
+    let mut stream = HEADER.to_vec();
+    for id in 0..3000i64 {
+        let name = format!("command_{}", id % 2900);
+        let code = "x".repeat(usize::try_from(id * 37 % 900).unwrap());
+        let mut row = row(id, &name, &code);
+        if id % 500 == 7 {
+            row.name = None;
+        }
+        stream.extend(encode_row(&row));
+    }
+    stream.extend_from_slice(END);
+    stream
+}
+
+#[test]
+fn several_threads_build_what_one_builds() {
+    let stream = uneven_stream();
+    let (alone, together) = (ShmFile::new(0), ShmFile::new(0));
+    let mut single = builder(&alone, WireForm::Standard);
+    feed_into(&mut single, [stream.as_slice()]).unwrap();
+    let expected = single.finish().unwrap();
+    assert!(expected.duplicates > 90 && expected.bad_rows == 6);
+    for chunk_bytes in [100, 1000, 5000, 1 << 20] {
+        let (seen, report) = assembled(&together, &stream, chunk_bytes);
+        assert_eq!(report.unwrap(), expected, "chunks of {chunk_bytes} bytes");
+        assert_eq!(seen, 3000);
+        let [alone, together] = [&alone, &together].map(|file| Segment::open(&file.name).unwrap());
+        together.verify().unwrap();
+        assert!(
+            alone.sync_body() == together.sync_body(),
+            "chunks of {chunk_bytes} bytes"
+        );
+    }
+}
+
+#[test]
+fn several_threads_report_a_stream_that_is_cut_or_damaged() {
+    let stream = uneven_stream();
+    let file = ShmFile::new(0);
+    let cut = assembled(&file, &stream[..stream.len() - 2], 5000).1;
+    assert!(
+        matches!(cut, Err(BuildError::Stream { rows: 3000, .. })),
+        "{cut:?}"
+    );
+    let mut damaged = stream.clone();
+    damaged.truncate(stream.len() / 2);
+    damaged.resize(stream.len() / 2 + 20_000, 0x7f);
+    let damaged = assembled(&file, &damaged, 1000).1;
+    assert!(
+        matches!(damaged, Err(BuildError::Stream { .. })),
+        "{damaged:?}"
+    );
 }

@@ -1,0 +1,142 @@
+//! Rows encoded on their way into a segment.
+//!
+//! A batch knows nothing of the segment's state, so several threads can each fill one; `Builder` puts them behind each other.
+
+use crate::builder::{BadRow, Kept, REPORTED_MAX, Row};
+use crate::layout::{RECORD_BYTES_MAX, RecordPlace, name_hash};
+use crate::mapping::PAGE;
+use crate::record::{Encoder, Fields, NAME_BYTES_MAX, framed_bytes};
+
+/// The type of a command whose row has none.
+const DEFAULT_KIND: &[u8] = b"function";
+
+/// The interface of a command whose row has none.
+const DEFAULT_INTERFACE: &[u8] = b"[]";
+
+/// Rows encoded one behind the other.
+#[derive(Debug)]
+pub struct Batch {
+    encoder: Encoder,
+    index_seed: u64,
+    pub(crate) encoded: Vec<u8>,
+    /// Their places as if the segment's records began with this batch.
+    pub(crate) kept: Vec<Kept>,
+    pub(crate) rows: u64,
+    pub(crate) bad_rows: u64,
+    pub(crate) bad_rows_shown: Vec<BadRow>,
+}
+
+impl Batch {
+    pub(crate) fn new(encoder: Encoder, index_seed: u64) -> Self {
+        Self {
+            encoder,
+            index_seed,
+            encoded: Vec::new(),
+            kept: Vec::new(),
+            rows: 0,
+            bad_rows: 0,
+            bad_rows_shown: Vec::new(),
+        }
+    }
+
+    /// Another one for the same segment, empty.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        Self::new(self.encoder.clone(), self.index_seed)
+    }
+
+    /// Adds a row. A row that cannot be served is counted and left out.
+    pub fn push(&mut self, row: &Row<'_>) {
+        let fields = match checked_fields(row) {
+            Ok(fields) => fields,
+            Err(reason) => {
+                self.reject(row.id, row.name, reason);
+                return;
+            }
+        };
+        let record_bytes = self.encoder.record_bytes(&fields);
+        if record_bytes > RECORD_BYTES_MAX {
+            self.reject(
+                row.id,
+                row.name,
+                too_long("record", record_bytes as u64, RECORD_BYTES_MAX),
+            );
+            return;
+        }
+        self.rows += 1;
+        let end = self.encoded.len() + framed_bytes(record_bytes);
+        let place = RecordPlace {
+            offset: PAGE + (end - record_bytes) as u64,
+            bytes: record_bytes as u32,
+        };
+        self.kept.push(Kept {
+            id: row.id,
+            name_hash: name_hash(fields.name, self.index_seed),
+            place: place.pack(),
+        });
+        self.encoder
+            .append(&fields, record_bytes, &mut self.encoded);
+    }
+
+    /// Counts a row that cannot be served. `name` is what the row has in its place.
+    pub fn reject(&mut self, id: i64, name: Option<&[u8]>, reason: String) {
+        self.rows += 1;
+        self.bad_rows += 1;
+        if self.bad_rows_shown.len() < REPORTED_MAX {
+            let name = name
+                .filter(|name| name.len() <= NAME_BYTES_MAX)
+                .and_then(|name| std::str::from_utf8(name).ok())
+                .unwrap_or_default()
+                .to_owned();
+            self.bad_rows_shown.push(BadRow { id, name, reason });
+        }
+    }
+
+    /// Empties it; what a long row took is given back.
+    pub(crate) fn clear(&mut self, keep_bytes: usize) {
+        self.encoded.clear();
+        self.encoded.shrink_to(keep_bytes);
+        self.kept.clear();
+        self.rows = 0;
+        self.bad_rows = 0;
+        self.bad_rows_shown.clear();
+    }
+}
+
+/// The fields of a row with their defaults, or why it cannot be served.
+fn checked_fields<'a>(row: &Row<'a>) -> Result<Fields<'a>, String> {
+    let name = match row.name {
+        None => return Err("name is NULL".to_owned()),
+        Some([]) => return Err("name is empty".to_owned()),
+        Some(name) if name.len() > NAME_BYTES_MAX => {
+            return Err(too_long("name", name.len() as u64, NAME_BYTES_MAX));
+        }
+        Some(name) => name,
+    };
+    let fields = Fields {
+        name,
+        code: row.code.unwrap_or_default(),
+        kind: row.kind.unwrap_or(DEFAULT_KIND),
+        interface: row.interface.unwrap_or(DEFAULT_INTERFACE),
+    };
+    let texts = [
+        ("name", fields.name),
+        ("code", fields.code),
+        ("type", fields.kind),
+        ("interface", fields.interface),
+    ];
+    for (column, text) in texts {
+        if let Err(error) = std::str::from_utf8(text) {
+            return Err(format!(
+                "{column} is not UTF-8 (at byte {})",
+                error.valid_up_to()
+            ));
+        }
+    }
+    Ok(fields)
+}
+
+/// Why something over a limit is left out.
+pub(crate) fn too_long(what: &str, bytes: u64, max_bytes: usize) -> String {
+    format!("{what} is too long: {bytes} bytes, at most {max_bytes}")
+}
