@@ -166,7 +166,7 @@ fn yields(thread: Pid) -> bool {
     unsafe { libc::sched_getscheduler(thread.as_raw_nonzero().get()) == libc::SCHED_IDLE }
 }
 
-/// CPU time of a process; `None` when it is gone.
+/// CPU time of a process by `clock_getcpuclockid(3)`; `None` when it is gone.
 #[allow(
     unsafe_code,
     reason = "no crate of ours reads the clock of another process; the argument is with the block"
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_worker_that_is_gone_lends_nothing() {
         let mut workers = [worker(&[3])];
-        workers[0].pid = i32::MAX;
+        workers[0].pid = 1 << 22; // PID_MAX_LIMIT of proc_pid(5): never anybody's
         rest(&mut workers[0]);
         assert!(cores_at_rest(&workers).is_empty());
     }

@@ -94,7 +94,7 @@ SOURCE_NESTING = {
     "lambdas": Attack("x = " + "lambda: " * 100_000 + "1", ANSWERED),
     "choices": Attack("x = " + "1 if 1 else " * 80_000 + "1", ANSWERED),
     "f-strings": Attack("x = " + "f'{" * 100_000, ANSWERED),
-    "quotes that never end": Attack("addVar(x, " + "\"'" * 400_000 + ")", ANSWERED),
+    "quotes that never end": Attack("addVar(x, " + "\"'" * 400_000 + ")", TOO_LARGE),
     "parentheses in a condition": Attack(f"if(0, 0, `{nested('(', 100_000, '1', ')')}`)\nx = 1\nend()", ANSWERED),
 }
 
@@ -107,9 +107,9 @@ FLAT_CHAINS = {
     "a and a": Attack("x = a" + " and a" * 150_000, TOO_LARGE, '{"a": 1}'),
     "a < a": Attack("x = a" + " < a" * 200_000, TOO_LARGE, '{"a": 1}'),
     "a, a": Attack("x = [" + "a, " * 300_000 + "]", TOO_LARGE, '{"a": 1}'),
-    "texts side by side": Attack("x = " + "'a' " * 200_000, ANSWERED),
+    "texts side by side": Attack("x = " + "'a' " * 200_000, TOO_LARGE),
     "a + a in a condition": Attack("if(0, 0, `a" + "+a" * 400_000 + "`)\nx = 1\nend()", ANSWERED, '{"a": 1}'),
-    "arguments": Attack("addVar(" + "a," * 500_000 + ")", FAILED, '{"a": 1}'),
+    "arguments": Attack("addVar(" + "a," * 500_000 + ")", TOO_LARGE, '{"a": 1}'),
 }
 
 HUGE = {

@@ -387,6 +387,30 @@ fn loops_over_ranges_answer_the_same_however_they_end_and_pay_for_each_turn() {
 }
 
 #[test]
+fn a_turn_that_works_natively_ends_the_slice_though_more_turns_are_paid_for() {
+    let code = "s = 'a' * 100000\nfor i in range(self.conector.variables['n']):\n    t = s.replace('a', 'b')\n";
+    let catalog = Commands(HashMap::from([(
+        "probe".to_owned(),
+        Arc::new(Definition::new("probe", code, "[]")),
+    )]));
+    let program = Arc::new(compile("probe()", &catalog).expect("a program"));
+    let slices = |n: u32| {
+        let variables = format!("{{\"n\": {n}}}");
+        let inputs = Inputs {
+            variables: Variables::Json(&variables),
+            ..Inputs::default()
+        };
+        let mut execution = Execution::new(Arc::clone(&program), &inputs).expect("an execution");
+        let mut slices = 1;
+        while let Progress::Yielded = execution.run(100) {
+            slices += 1;
+        }
+        slices
+    };
+    assert_eq!(slices(16) - slices(1), 15);
+}
+
+#[test]
 fn recursion_ends_at_the_same_depth() {
     let embedded = Embedded::load();
     // Each level is three frames, and `if` calls a function: it must not matter which of them is the one too many.

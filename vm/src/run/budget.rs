@@ -62,6 +62,13 @@ impl Budget {
         self.left < 0
     }
 
+    /// Is the slice over, by native work for example?
+    #[inline]
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        METERED && self.left < 0
+    }
+
     /// Take units for turns of a loop that are about to be run; true when the slice is over.
     #[inline]
     pub fn take(&mut self, units: usize) -> bool {

@@ -7,7 +7,10 @@ mod calls;
 
 use self::calls::Resolution;
 use super::expression::Expressions;
-use super::limits::{RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX, STATEMENTS_MAX};
+use super::limits::{
+    ARGUMENTS_MAX, RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX, STATEMENTS_MAX,
+    TOKENS_MAX,
+};
 use super::line::{Line, brace_balance, classify, is_call};
 use super::source::{Source, strip};
 use super::span::Span;
@@ -39,8 +42,8 @@ impl std::error::Error for ScriptError {}
 /// Reads a script.
 ///
 /// # Errors
-/// It is over [`SCRIPT_BYTES_MAX`] or [`STATEMENTS_MAX`], or has an `else()` directly in a loop. The first of those in the
-/// text ends the reading.
+/// It is over a limit of its size ([`super::limits`]), or has an `else()` directly in a loop. The first of those ends the
+/// reading.
 pub fn parse(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
     read(text.into(), false)
 }
@@ -48,7 +51,7 @@ pub fn parse(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
 /// Reads a script for somebody who wants to know all that is wrong with it; it is not to be run.
 ///
 /// # Errors
-/// It is over [`SCRIPT_BYTES_MAX`] or [`STATEMENTS_MAX`].
+/// It is over a limit of its size ([`super::limits`]).
 pub fn parse_leniently(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
     read(text.into(), true)
 }
@@ -69,10 +72,12 @@ fn read(text: Box<str>, leniently: bool) -> Result<Script, ScriptError> {
     let mut parser = Parser::new(&source);
     parser.leniently = leniently;
     parser.program();
+    if parser.refused.is_none() {
+        parser.settle();
+    }
     if let Some(error) = parser.refused {
         return Err(error);
     }
-    parser.settle();
     let Parser { mut script, .. } = parser;
     script.source = source;
     Ok(script)
@@ -117,6 +122,8 @@ impl<'a> Parser<'a> {
         let lines: Vec<Span> = (0..source.lines())
             .map(|index| strip(text, source.line(index)))
             .collect();
+        let mut expressions = Expressions::default();
+        expressions.limit_tokens(TOKENS_MAX + 1);
         let script = Script {
             source: Source::new(""),
             statements: Vec::with_capacity(lines.len().min(STATEMENTS_MAX + 1)),
@@ -126,7 +133,7 @@ impl<'a> Parser<'a> {
             functions: Vec::new(),
             function_names: HashMap::new(),
             evaluations: Vec::new(),
-            expressions: Expressions::default(),
+            expressions,
             root: BlockId::new(0),
             remarks: Vec::new(),
             steps: text.len() as u64,
@@ -159,17 +166,30 @@ impl<'a> Parser<'a> {
             let index = body.next;
             body.next += 1;
             self.line(index);
-            if self.script.statements.len() > STATEMENTS_MAX {
-                self.refused = Some(ScriptError {
-                    message: format!("Script too large: more than {STATEMENTS_MAX} statements"),
-                    code: "script_too_large",
-                    span: self.lines[index as usize],
-                });
-            }
+            self.look_at_size(self.lines[index as usize]);
             if self.refused.is_some() {
                 return;
             }
         }
+    }
+
+    /// Refuses the script if it has too much of something since what is at `span`.
+    fn look_at_size(&mut self, span: Span) {
+        let script = &self.script;
+        let much = if script.statements.len() > STATEMENTS_MAX {
+            format!("{STATEMENTS_MAX} statements")
+        } else if script.arguments.len() > ARGUMENTS_MAX {
+            format!("{ARGUMENTS_MAX} arguments")
+        } else if script.expressions.is_over_tokens() {
+            format!("{TOKENS_MAX} tokens in expressions")
+        } else {
+            return;
+        };
+        self.refused = Some(ScriptError {
+            message: format!("Script too large: more than {much}"),
+            code: "script_too_large",
+            span,
+        });
     }
 
     /// Begins with a run of lines. Blank ones at its end do not count.

@@ -1,6 +1,8 @@
 //! Structure under pressure: depth, length, limits.
 
-use super::limits::{NESTED_CALLS_MAX, SCRIPT_BYTES_MAX, STATEMENTS_MAX};
+use super::limits::{
+    ARGUMENTS_MAX, NESTED_CALLS_MAX, SCRIPT_BYTES_MAX, STATEMENTS_MAX, TOKENS_MAX,
+};
 use super::tree::{ArgumentValue, StatementKind, TextForm};
 use super::{parse, parse_leniently};
 use std::fmt::Write as _;
@@ -121,6 +123,42 @@ fn a_script_of_too_many_statements_is_refused_at_the_first_of_them() {
         assert_eq!(error.code, "script_too_large");
         assert_eq!(error.span.start as usize, 4 * STATEMENTS_MAX);
         assert_eq!(parse_leniently("a=b\n".repeat(count)).err(), Some(error));
+    }
+}
+
+#[test]
+fn a_script_of_too_many_tokens_is_refused_at_the_line_that_holds_the_first_of_them() {
+    let names = |count: usize| format!("[{}]", "a,".repeat(count));
+    // Brackets, elements and commas, and the end of the text.
+    let most = (TOKENS_MAX as usize - 3) / 2;
+    assert!(parse(format!("x = {}", names(most))).is_ok());
+    let texts = [
+        format!("b = 1\nx = {}", names(most + 1)),
+        format!("b = 1\nx = {}", names(5 * most)),
+        format!("b = 1\nx = {}", &names(5 * most)[..4 * most]), // never closed
+        format!("b = 1\naddVar(x, 1 + a{})", "<a".repeat(2 * most)),
+    ];
+    for text in texts {
+        let error = parse(text.as_str()).err().unwrap();
+        assert_eq!(error.code, "script_too_large");
+        assert!(error.message.contains("tokens"), "{}", error.message);
+        assert!((6..=10).contains(&error.span.start), "{}", error.span.start);
+        assert_eq!(parse_leniently(text).err(), Some(error));
+    }
+    // Many small expressions count together.
+    let line = format!("x = {}\n", names(50));
+    let error = parse(line.repeat(TOKENS_MAX as usize / 100)).err().unwrap();
+    assert_eq!(error.code, "script_too_large");
+}
+
+#[test]
+fn a_script_of_too_many_arguments_is_refused_at_their_line() {
+    let call = |count: usize| format!("f({})", vec!["a"; count].join(","));
+    assert!(parse(call(ARGUMENTS_MAX)).is_ok());
+    for count in [ARGUMENTS_MAX + 1, 5 * ARGUMENTS_MAX] {
+        let error = parse(format!("b = 1\n{}", call(count))).err().unwrap();
+        assert_eq!((error.code, error.span.start), ("script_too_large", 6));
+        assert!(error.message.contains("arguments"), "{}", error.message);
     }
 }
 

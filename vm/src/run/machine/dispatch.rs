@@ -808,6 +808,12 @@ impl<'a> Machine<'a> {
                         return Err(Fault::Internal("no iterator"));
                     };
                     if let Source::Range(range) = source.source() {
+                        // The turn is paid for, but what the one before did natively may have ended the slice.
+                        if self.context.budget().is_over() {
+                            pc -= 1;
+                            save!();
+                            return Ok(Slice::Yielded);
+                        }
                         let mut next = source.next_paid(range);
                         if next.is_none() {
                             match self.pay_turns(source) {

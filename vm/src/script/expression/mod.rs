@@ -365,6 +365,8 @@ pub struct Expressions {
     integers: Vec<Integer>,
     /// Bytes and tokens looked at so far, for tests that count work and for metering it.
     steps: u64,
+    /// Tokens that may still be looked at, if they are limited.
+    tokens_left: Option<u64>,
 }
 
 impl Expressions {
@@ -448,5 +450,16 @@ impl Expressions {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// Lets [`parse`] look at so many tokens in all, whether they make expressions or not. It refuses every text afterwards.
+    pub fn limit_tokens(&mut self, count: u64) {
+        self.tokens_left = Some(count);
+    }
+
+    /// Were there more tokens than they may be?
+    #[must_use]
+    pub fn is_over_tokens(&self) -> bool {
+        self.tokens_left == Some(0)
     }
 }

@@ -431,6 +431,12 @@ impl<'a> Parser<'a> {
     /// Goes to the next token.
     pub(super) fn advance(&mut self) -> Result<(), SyntaxError> {
         self.step(1);
+        if let Some(left) = &mut self.into.tokens_left {
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                return Err(SyntaxError::new("too many tokens", self.token.span));
+            }
+        }
         self.token = self.lexer.next()?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::script::arguments::{self, Value};
 use crate::script::expression;
-use crate::script::limits::NESTED_CALLS_MAX;
+use crate::script::limits::{ARGUMENTS_MAX, NESTED_CALLS_MAX};
 use crate::script::line::{has_parentheses, split_call};
 use crate::script::source::strip;
 use crate::script::span::Span;
@@ -97,6 +97,9 @@ impl Parser<'_> {
                 },
             };
             self.script.arguments.push(Argument { span: piece, value });
+            if self.script.arguments.len() > ARGUMENTS_MAX {
+                break; // The line is refused.
+            }
         }
         let arguments = self.script.arguments.len() as u32 - first_argument;
         if arguments == 0 && empty == 1 {
@@ -188,6 +191,10 @@ impl Parser<'_> {
                 text: argument,
                 parsed,
             };
+            self.look_at_size(argument);
+            if self.refused.is_some() {
+                return;
+            }
         }
     }
 }
