@@ -101,8 +101,8 @@ fuzz-seeded: ## Does the fuzzer find a verifier that overlooks what a conditiona
 DIFFERENTIAL ?= 50
 
 .PHONY: differential
-differential: $(VENV)/.dev build ## Generated definitions on CPython and on the VM, DIFFERENTIAL times as many as in `make test`
-	DIFFERENTIAL=$(DIFFERENTIAL) $(BIN)/python -m pytest tests/vm/test_generated_definitions.py --timeout=20000
+differential: $(VENV)/.dev build ## Generated definitions and scripts on CPython and on the VM, DIFFERENTIAL times as many as in `make test`
+	DIFFERENTIAL=$(DIFFERENTIAL) $(BIN)/python -m pytest tests/vm/test_generated_definitions.py tests/vm/test_script_expressions.py --timeout=20000
 
 .PHONY: soak
 soak: $(VENV)/.dev build ## A million calls a client (long)
