@@ -95,23 +95,19 @@ impl<'a> Iter<'a> {
     /// The next number of a range. How many there are was counted once: a division a step would be most of a loop.
     #[inline]
     pub fn next_number(&self, range: &Range) -> Option<i64> {
-        let position = self.position.get();
-        if position >= self.expected.get() {
-            return None;
-        }
-        self.position.set(position + 1);
-        Some(
-            range
-                .start
-                .wrapping_add(range.step.wrapping_mul(position as i64)),
-        )
+        self.number_before(range, self.expected.get())
     }
 
     /// The next number of a range in a loop, if its turn is paid for.
     #[inline]
     pub fn next_paid(&self, range: &Range) -> Option<i64> {
+        self.number_before(range, self.paid.get())
+    }
+
+    #[inline]
+    fn number_before(&self, range: &Range, end: usize) -> Option<i64> {
         let position = self.position.get();
-        if position >= self.paid.get() {
+        if position >= end {
             return None;
         }
         self.position.set(position + 1);
