@@ -11,6 +11,7 @@ use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -21,6 +22,7 @@ use crate::layout::{RecordPlace, Regions, digest_start};
 use crate::mapping::{PAGE, open_write};
 use crate::record::{Encoder, SigningKeyMissing};
 use crate::room::RoomError;
+use crate::segment::Segment;
 
 /// Encoded bytes are written when this many are there: small enough to stay in a second-level
 /// cache, large enough that a system call does not show.
@@ -216,13 +218,18 @@ impl Builder {
             digest: DigestState(digest_start(options.wire)),
             written_bytes: 0,
             kept: Vec::new(),
-            staged: Batch::new(encoder, index_seed),
+            staged: Batch::new(encoder, None, index_seed),
             extent: Extent::new(options.reserve_bytes),
             max_bytes: options.max_bytes,
             rows: 0,
             bad_rows: 0,
             bad_rows_shown: Vec::new(),
         })
+    }
+
+    /// Lets rows that are in an earlier version, unchanged, take their records from it. To be called before the first row.
+    pub fn take_over(&mut self, earlier: Arc<Segment>) {
+        self.staged.take_over(earlier);
     }
 
     /// Rows seen so far, bad ones included.
