@@ -2,9 +2,10 @@
 //!
 //! A batch knows nothing of the segment's state, so several threads can each fill one; `Builder` puts them behind each other.
 
+use std::array;
 use std::sync::Arc;
 
-use crate::builder::{BadRow, Kept, REPORTED_MAX, Row};
+use crate::builder::{BadRow, Kept, REPORTED_MAX, Row, name_window};
 use crate::earlier::Earlier;
 use crate::layout::{RECORD_BYTES_MAX, RecordPlace, name_hash};
 use crate::mapping::PAGE;
@@ -86,6 +87,7 @@ impl Batch {
             id: row.id,
             name_hash: name_hash(fields.name, self.index_seed),
             place: place.pack(),
+            name_start: array::from_fn(|window| name_window(fields.name, window * 8)),
         });
         match known {
             Some(framed) => self.encoded.extend_from_slice(framed),

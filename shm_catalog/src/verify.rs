@@ -15,6 +15,7 @@
 
 use crate::ids::Digest;
 use crate::layout::{RECORD_TAG, RecordPlace, digest_start, index_home, name_hash};
+use crate::mapping::PAGE;
 use crate::record;
 use crate::segment::{Segment, SegmentView};
 
@@ -29,7 +30,14 @@ impl Segment {
     /// # Errors
     /// The first thing that is wrong.
     pub fn verify(&self) -> Result<(), VerifyError> {
-        self.prefault();
+        let bytes = self.view().bytes.len();
+        let middle = bytes / 2 / PAGE as usize * PAGE as usize;
+        std::thread::scope(|scope| {
+            let second_half = || self.prefault_range(middle, bytes);
+            // Whoever walks through pages that are not there only takes longer.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, second_half);
+            self.prefault_range(0, middle);
+        });
         self.view().verify()
     }
 }
