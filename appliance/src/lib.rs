@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 mod background;
 mod catalog;
 mod compiler;
+mod copy_reader;
 pub mod grpc;
 pub mod http;
 mod idle_cores;
@@ -31,6 +32,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     catalog::register(module)?;
     worker::register(module)?;
     compiler::register(module)?;
+    copy_reader::register(module)?;
     idle_cores::register(module)?;
     load::register(module)?;
     null_server::register(module)?;
