@@ -5,6 +5,7 @@ mod collect;
 mod dispatch;
 mod eval;
 mod frame;
+mod hot;
 mod script;
 mod shape;
 mod task;
