@@ -258,7 +258,7 @@ fn write_leaf<'a>(
         Value::Unset | Value::None => out.push_str("None")?,
         Value::Bool(true) => out.push_str("True")?,
         Value::Bool(false) => out.push_str("False")?,
-        Value::Int(number) => write_display(out, number)?,
+        Value::Int(number) => out.push_str(digits_of(number, &mut [0; DIGITS_MAX]))?,
         Value::Float(number) => write_float(out, number)?,
         Value::Big(big) => {
             let digits = decimal(context, &big.to_bigint())?;
@@ -313,7 +313,7 @@ fn write_leaf<'a>(
                     out.push_str(", ")?;
                 }
                 match part {
-                    Value::Int(number) => write_display(out, number)?,
+                    Value::Int(number) => out.push_str(digits_of(number, &mut [0; DIGITS_MAX]))?,
                     Value::None => out.push_str("None")?,
                     other => write_display(out, format_args!("<{}>", other.type_of().name()))?,
                 }
