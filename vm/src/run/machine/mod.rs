@@ -30,6 +30,13 @@ use crate::program::Program;
 use shape::Fast;
 use task::KeptTask;
 
+/// Registers and frames at the start: what most scripts need. Growing into them was a tenth of an empty program.
+const REGISTERS_FIRST: usize = 32;
+const FRAMES_FIRST: usize = 8;
+
+/// Entries of `logs` for which there is room from the start.
+const LOGS_FIRST: usize = 64;
+
 /// How a slice ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Slice<'a> {
@@ -124,8 +131,8 @@ impl<'a> Machine<'a> {
             program,
             evaluated,
             evaluations: Vec::new(),
-            stack: Vec::new(),
-            frames: Vec::new(),
+            stack: vec![Value::Unset; REGISTERS_FIRST],
+            frames: Vec::with_capacity(FRAMES_FIRST),
             host,
             scopes: vec![outermost],
             codes: vec![None; program.codes.len()],
@@ -136,7 +143,7 @@ impl<'a> Machine<'a> {
             fast: Vec::new(),
             specialise_after,
             specialisations_left: SPECIALISED_SITES_MAX,
-            logs: Vec::new(),
+            logs: Vec::with_capacity(program.statements.len().min(LOGS_FIRST)),
             site: None,
             clock,
             began_ns: 0,
