@@ -106,6 +106,8 @@ fn loops_and_calls_end_the_same_however_long_the_slices_are() {
         "r = []\nit = iter(range(200))\nfor i in it:\n    if i == 130: break\n    r.append(next(it))\nr.append(list(it))".into(),
         "r = []\nfor i in range(9223372036854775800, 9223372036854775807, 3):\n    r.append(i + 5)".into(),
         "def g(n):\n    if n > 3: return 'text'\n    if n > 2: return None\n    if n > 1: return n > 0\n    return 0.5\nr = [g(i) for i in range(6)]".into(),
+        "r = []\nfor i in range(-9, 60):\n    r.append([i * 7919 * i, i // 7, i % 7, i // -4, i % -4, i * 2 ** 60])".into(),
+        "r = 0\nfor i in range(40):\n    try:\n        r = r * 3 + i % (i - 20) + i // (i - 20)\n    except ZeroDivisionError as e:\n        r = [str(e)]\n        r = len(r)".into(),
         "r = 0\nwhile r < 500:\n    r += 1\n    if not r: r = None".into(),
         "r = 0\nfor i in range(100):\n    r = r + (1 if 'a' * i < 'b' else 0.5)".into(),
         "r = 0\nfor i in range(20):\n    try:\n        r = r + (i if i % 3 else None)\n    except TypeError:\n        r -= 100".into(),

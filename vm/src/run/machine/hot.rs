@@ -30,9 +30,10 @@ pub(super) const fn is_hot(op: Op) -> bool {
             | Op::InPlace { .. }
             | Op::CompareInt { .. }
             | Op::Compare { .. }
-            | Op::LoadGlobal { .. }
-            | Op::Load { .. }
-            | Op::Call { .. }
+            | Op::Binary {
+                kind: operand::Binary::Mul | operand::Binary::FloorDiv | operand::Binary::Mod,
+                ..
+            }
     )
 }
 
@@ -83,20 +84,30 @@ impl Machine<'_> {
                 r!($d) = Value::Bool(holds);
             }};
         }
+        // The slice is over, before the instruction at `pc`. Without a way round by the loop's end: with one, metering took
+        // an instruction of every step.
+        macro_rules! over {
+            () => {{
+                if let Some(frame) = frames.last_mut() {
+                    frame.pc = pc as u32;
+                }
+                return true;
+            }};
+        }
         // The arithmetic of two ints; anything else is not for this loop.
         macro_rules! ints {
             ($d:expr, $left:expr, $right:expr, $compute:ident) => {{
                 let (Value::Int(left), Value::Int(right)) = ($left, $right) else {
-                    break false;
+                    break;
                 };
                 let Some(result) = left.$compute(right) else {
-                    break false;
+                    break;
                 };
                 r!($d) = Value::Int(result);
             }};
         }
 
-        let is_over = loop {
+        loop {
             let op = ops[pc];
             pc += 1;
             match op {
@@ -114,35 +125,51 @@ impl Machine<'_> {
                 Op::SubInt { d, a, i } => {
                     ints!(d, r!(a), Value::Int(i64::from(i.0)), checked_sub);
                 }
+                Op::Binary { kind, d, a, b } => {
+                    let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b)) else {
+                        break;
+                    };
+                    let result = match kind {
+                        operand::Binary::Mul => left.checked_mul(right),
+                        // Floor and remainder of Python are those of Euclid for what divides and is above 0.
+                        operand::Binary::FloorDiv if right > 0 => Some(left.div_euclid(right)),
+                        operand::Binary::Mod if right > 0 => Some(left.rem_euclid(right)),
+                        _ => None,
+                    };
+                    let Some(result) = result else {
+                        break;
+                    };
+                    r!(d) = Value::Int(result);
+                }
                 Op::CompareInt { kind, d, a, i } => {
                     let Value::Int(left) = r!(a) else {
-                        break false;
+                        break;
                     };
                     let Some(holds) = compare_ints(kind, left, i64::from(i.0)) else {
-                        break false;
+                        break;
                     };
                     branch!(d, holds);
                 }
                 Op::Compare { kind, d, a, b } => {
                     let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b)) else {
-                        break false;
+                        break;
                     };
                     let Some(holds) = compare_ints(kind, left, right) else {
-                        break false;
+                        break;
                     };
                     branch!(d, holds);
                 }
                 Op::Load { d, k } => {
                     let made = function.code.made(k);
                     if made.is_unset() {
-                        break false;
+                        break;
                     }
                     r!(d) = made;
                 }
                 Op::LoadGlobal { d, g } => {
                     let value = function.globals[g.index()].get();
                     if value.is_unset() {
-                        break false;
+                        break;
                     }
                     r!(d) = value;
                 }
@@ -153,11 +180,10 @@ impl Machine<'_> {
                 },
                 Op::Jump { to } => pc = to.index(),
                 Op::Loop { to } => {
-                    if context.budget().tick() {
-                        pc = to.index() + 1;
-                        break true;
-                    }
                     pc = to.index();
+                    if context.budget().tick() {
+                        over!();
+                    }
                 }
                 Op::JumpIf { s, to } => {
                     if let Value::Bool(holds) = r!(s) {
@@ -165,7 +191,7 @@ impl Machine<'_> {
                             pc = to.index();
                         }
                     } else {
-                        break false;
+                        break;
                     }
                 }
                 Op::JumpIfNot { s, to } => {
@@ -174,19 +200,19 @@ impl Machine<'_> {
                             pc = to.index();
                         }
                     } else {
-                        break false;
+                        break;
                     }
                 }
                 Op::ForNext { iter, to } => {
                     let Value::Iter(source) = r!(iter) else {
-                        break false;
+                        break;
                     };
                     let Source::Range(range) = source.source() else {
-                        break false;
+                        break;
                     };
                     let Some(number) = source.next_paid(range, context.budget().held_turns())
                     else {
-                        break false;
+                        break;
                     };
                     registers[usize::from((iter.0 + 1) as u8)] = Value::Int(number);
                     pc = to.index();
@@ -205,7 +231,7 @@ impl Machine<'_> {
                     names,
                 } => {
                     let Value::Function(callee) = r!(base) else {
-                        break false;
+                        break;
                     };
                     let depth = frames.len();
                     if names != operand::NO_CONST
@@ -213,14 +239,14 @@ impl Machine<'_> {
                         || depth >= FRAMES_MAX
                         || depth == frames.capacity()
                     {
-                        break false;
+                        break;
                     }
                     let Some(frame) = frames.last_mut() else {
-                        break false;
+                        break;
                     };
                     let first = frame.base as usize + base.index() + 1;
                     let Some(own) = window(stack, callee, first) else {
-                        break false;
+                        break;
                     };
                     registers = own;
                     frame.pc = pc as u32;
@@ -240,30 +266,28 @@ impl Machine<'_> {
                     ops = &code.ops;
                     pc = 0;
                     if context.budget().tick() {
-                        pc = 1;
-                        break true;
+                        over!();
                     }
                 }
                 Op::Return { s } => {
-                    let value = r!(s);
                     let [.., below, frame] = frames.as_slice() else {
-                        break false;
+                        break;
                     };
                     if !matches!(frame.kind, FrameKind::Plain)
                         || matches!(below.kind, FrameKind::Native(_))
                     {
-                        break false;
+                        break;
                     }
-                    // What was just written in two stores is not read in one load.
-                    stack[frame.result as usize] = match value {
-                        Value::Int(number) => Value::Int(number),
-                        Value::Float(number) => Value::Float(number),
-                        Value::Bool(holds) => Value::Bool(holds),
-                        Value::None => Value::None,
-                        _ => break false,
-                    };
+                    let result = frame.result as usize;
+                    match r!(s) {
+                        // What was just written in two stores is not read in one load.
+                        Value::Int(number) => stack[result] = Value::Int(number),
+                        Value::Bool(holds) => stack[result] = Value::Bool(holds),
+                        Value::None => stack[result] = Value::None,
+                        _ => break,
+                    }
                     let Some(own) = window(stack, below.function, below.base as usize) else {
-                        break false;
+                        break;
                     };
                     registers = own;
                     pc = below.pc as usize;
@@ -282,7 +306,6 @@ impl Machine<'_> {
                 | Op::StoreCell { .. }
                 | Op::LoadFree { .. }
                 | Op::StoreFree { .. }
-                | Op::Binary { .. }
                 | Op::Unary { .. }
                 | Op::GetItem { .. }
                 | Op::GetItemConst { .. }
@@ -339,13 +362,13 @@ impl Machine<'_> {
                 | Op::Fail { .. }
                 | Op::Begin { .. }
                 | Op::End { .. }
-                | Op::Failed { .. } => break false,
+                | Op::Failed { .. } => break,
             }
-        };
+        }
         if let Some(frame) = frames.last_mut() {
             frame.pc = pc as u32 - 1;
         }
-        is_over
+        false
     }
 }
 

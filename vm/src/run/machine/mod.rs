@@ -13,6 +13,8 @@ mod unwind;
 
 pub use frame::{Frame, FrameKind};
 
+use std::cell::Cell;
+
 use elsa::FrozenVec;
 
 use super::context::Context;
@@ -94,8 +96,8 @@ pub struct Machine<'a> {
     host: &'a Host<'a>,
     /// Frames of script functions, that outside of all first.
     scopes: Vec<&'a Dict<'a>>,
-    codes: Vec<Option<&'a Function<'a>>>,
-    definitions: Vec<Option<Prepared<'a>>>,
+    codes: &'a [Cell<Option<&'a Function<'a>>>],
+    definitions: &'a [Cell<Option<Prepared<'a>>>],
     /// Keys of arguments by index.
     indexes: Vec<&'a Text<'a>>,
     /// Child statements as values, by number.
@@ -126,6 +128,9 @@ impl<'a> Machine<'a> {
     ) -> Result<Self, Fault<'a>> {
         context.set_host(host);
         let outermost: &'a Dict<'a> = context.dict()?;
+        let arena = context.arena();
+        let codes = arena.alloc_cells(program.codes.len(), None)?;
+        let definitions = arena.alloc_cells(program.definitions.len(), None)?;
         let mut machine = Self {
             context,
             program,
@@ -135,8 +140,8 @@ impl<'a> Machine<'a> {
             frames: Vec::with_capacity(FRAMES_FIRST),
             host,
             scopes: vec![outermost],
-            codes: vec![None; program.codes.len()],
-            definitions: vec![None; program.definitions.len()],
+            codes,
+            definitions,
             indexes: Vec::new(),
             nodes: Vec::new(),
             kept: Vec::new(),
@@ -184,7 +189,7 @@ impl<'a> Machine<'a> {
 
     /// A part of the script, ready to run.
     fn script_code(&mut self, number: usize) -> Result<&'a Function<'a>, Fault<'a>> {
-        if let Some(known) = self.codes[number] {
+        if let Some(known) = self.codes[number].get() {
             return Ok(known);
         }
         let code = Loaded::new(&mut self.context, &self.program.codes[number], &[])?;
@@ -195,13 +200,13 @@ impl<'a> Machine<'a> {
             defaults: &[],
         };
         let function = self.context.arena().alloc(function)?;
-        self.codes[number] = Some(function);
+        self.codes[number].set(Some(function));
         Ok(function)
     }
 
     /// A definition, ready to run.
     fn definition(&mut self, number: usize) -> Result<Prepared<'a>, Fault<'a>> {
-        if let Some(known) = self.definitions[number] {
+        if let Some(known) = self.definitions[number].get() {
             return Ok(known);
         }
         let definition: &'a crate::program::Definition = &self.program.definitions[number];
@@ -219,7 +224,7 @@ impl<'a> Machine<'a> {
             items: arena.alloc_slice(&items)?,
             task_stays: definition.task_stays,
         };
-        self.definitions[number] = Some(prepared);
+        self.definitions[number].set(Some(prepared));
         Ok(prepared)
     }
 }
