@@ -100,17 +100,27 @@ impl Budget {
         if !METERED {
             return Ok(());
         }
-        let units = i64::try_from(units).unwrap_or(i64::MAX / 4);
-        self.left = self.left.saturating_sub(units);
-        if self.left < 0 {
-            self.overdrawn()
-        } else {
-            Ok(())
+        match i64::try_from(units) {
+            Ok(units) => self.charge_few(units),
+            Err(_) => self.overdraw(i64::MAX / 4),
+        }
+    }
+
+    /// Take units, none of them below 0: as few instructions as can be, for natives that do little.
+    #[inline]
+    fn charge_few(&mut self, units: i64) -> Result<(), Limit> {
+        match self.left.checked_sub(units) {
+            Some(left) if left >= 0 => {
+                self.left = left;
+                Ok(())
+            }
+            _ => self.overdraw(units),
         }
     }
 
     #[cold]
-    fn overdrawn(&mut self) -> Result<(), Limit> {
+    fn overdraw(&mut self, units: i64) -> Result<(), Limit> {
+        self.left = self.left.saturating_sub(units);
         self.held_turns = usize::MAX;
         if self.left.saturating_add(self.after) < 0 {
             Err(Limit::Fuel)
@@ -122,7 +132,10 @@ impl Budget {
     /// Take units for work over so many bytes.
     #[inline]
     pub fn charge_bytes(&mut self, bytes: usize) -> Result<(), Limit> {
-        self.charge(bytes / UNIT_BYTES)
+        if !METERED {
+            return Ok(());
+        }
+        self.charge_few((bytes / UNIT_BYTES).cast_signed() as i64)
     }
 }
 
