@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -91,10 +91,12 @@ pub(crate) struct Shared {
     pub(super) admission: Admission,
     /// Slices that VM threads have begun.
     #[cfg(test)]
-    pub(super) slices: std::sync::atomic::AtomicU64,
+    pub(super) slices: AtomicU64,
     definitions: Definitions,
     programs: Programs,
     memory_bytes: usize,
+    /// Executions so far. Each has its seed from its number, under keys that nobody knows.
+    begun: AtomicU64,
     seeds: RandomState,
 }
 
@@ -257,10 +259,11 @@ impl Shared {
             queue: Queue::new(),
             admission: Admission::new(threads),
             #[cfg(test)]
-            slices: std::sync::atomic::AtomicU64::new(0),
+            slices: AtomicU64::new(0),
             definitions: Definitions::default(),
             programs: Programs::new(),
             memory_bytes,
+            begun: AtomicU64::new(0),
             seeds: RandomState::new(),
         }
     }
@@ -283,7 +286,9 @@ impl Shared {
             query: &order.query,
             form: &order.form,
             now_us: now_us(),
-            seed: self.seeds.hash_one(monotonic_ns()),
+            seed: self
+                .seeds
+                .hash_one(self.begun.fetch_add(1, Ordering::Relaxed)),
             memory_bytes: self.memory_bytes,
             clock: Some(monotonic_ns),
             ..Inputs::default()

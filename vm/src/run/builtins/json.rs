@@ -229,15 +229,12 @@ fn scalar<'a>(
         Peek::Infinity | Peek::NaN => float(context, jiter, peek, text)?,
         _ => {
             let start = jiter.current_index();
-            let bytes = match jiter.known_number_bytes(peek) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    let error = failure_of(&error);
-                    return Err(error.raise(context, text));
-                }
-            };
-            let digits = std::str::from_utf8(bytes).unwrap_or_default().to_owned();
-            number(context, &digits, start, text)?
+            if let Err(error) = jiter.known_number_bytes(peek) {
+                let error = failure_of(&error);
+                return Err(error.raise(context, text));
+            }
+            let digits = text.get(start..jiter.current_index()).unwrap_or_default();
+            number(context, digits, start, text)?
         }
     })
 }

@@ -105,7 +105,7 @@ impl<'a> Machine<'a> {
             inputs: arena.alloc_slice(&inputs)?,
         };
         if self.fast.len() <= number {
-            self.fast.resize(number + 1, None);
+            self.fast.resize(self.program.heats.len(), None);
         }
         self.fast[number] = Some(fast);
         Ok(Some(fast))

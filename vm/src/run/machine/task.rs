@@ -89,7 +89,7 @@ impl<'a> Machine<'a> {
             })?;
             let number = site.number as usize;
             if self.kept.len() <= number {
-                self.kept.resize(number + 1, None);
+                self.kept.resize(self.program.heats.len(), None);
             }
             self.kept[number] = Some(kept);
         }

@@ -44,6 +44,11 @@ pub fn with_int<'a>(
     context.joined(text.as_str(), digits_of(number, &mut bytes))
 }
 
+/// An int's decimal digits into a builder.
+pub fn write_int(out: &mut TextBuilder, number: i64) -> Result<(), TooLong> {
+    out.push_str(digits_of(number, &mut [0; DIGITS_MAX]))
+}
+
 /// A sign and 19 digits.
 const DIGITS_MAX: usize = 20;
 
@@ -258,7 +263,7 @@ fn write_leaf<'a>(
         Value::Unset | Value::None => out.push_str("None")?,
         Value::Bool(true) => out.push_str("True")?,
         Value::Bool(false) => out.push_str("False")?,
-        Value::Int(number) => write_display(out, number)?,
+        Value::Int(number) => write_int(out, number)?,
         Value::Float(number) => write_float(out, number)?,
         Value::Big(big) => {
             let digits = decimal(context, &big.to_bigint())?;
@@ -313,7 +318,7 @@ fn write_leaf<'a>(
                     out.push_str(", ")?;
                 }
                 match part {
-                    Value::Int(number) => write_display(out, number)?,
+                    Value::Int(number) => write_int(out, number)?,
                     Value::None => out.push_str("None")?,
                     other => write_display(out, format_args!("<{}>", other.type_of().name()))?,
                 }
