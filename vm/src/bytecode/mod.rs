@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod code;
+pub mod cover;
 pub mod escape;
 mod flow;
 pub mod listing;

@@ -2,6 +2,7 @@
 //! read a register that nothing wrote ([`flow`]), nor go round without being counted ([`super::turns`]).
 
 use super::code::{Callee, Capture, Code, Constant};
+use super::cover::covers;
 use super::flow::{self, Refusal};
 use super::op::{Op, Visitor};
 use super::operand::{
@@ -133,6 +134,9 @@ fn verify_one(
         {
             return fail(handler.start as usize, "handler out of range");
         }
+    }
+    if code.covers != covers(&code.handlers) {
+        return fail(0, "handlers that would not be found");
     }
     if let Some(problem) = table_problem(code, definitions, codes) {
         return fail(0, problem);
