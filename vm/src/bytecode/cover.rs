@@ -22,11 +22,32 @@ pub struct Cover {
     handler: u32,
 }
 
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
+
+/// Do a code's covers say what `found` says, the number of the handler of each instruction or [`NONE`]?
+pub(super) fn agree(code: &Code, found: &[u32]) -> bool {
+    if code.covers.is_empty() {
+        return stand_apart(&code.handlers);
+    }
+    let (mut place, mut handler) = (0, NONE);
+    for cover in &code.covers {
+        let before = found.get(place..cover.start as usize);
+        if !before.is_some_and(|before| before.iter().all(|found| *found == handler)) {
+            return false;
+        }
+        (place, handler) = (cover.start as usize, cover.handler);
+    }
+    found[place..].iter().all(|found| *found == handler)
+}
+
+/// Can they be bisected?
+fn stand_apart(handlers: &[Handler]) -> bool {
+    handlers.is_sorted_by(|one, next| one.end <= next.start)
+}
 
 /// The covers of a list of handlers, in order; none when the handlers themselves can be bisected.
 pub(super) fn covers(handlers: &[Handler]) -> Box<[Cover]> {
-    if handlers.is_sorted_by(|one, next| one.end <= next.start) {
+    if stand_apart(handlers) {
         return Box::default();
     }
     let mut edges = Vec::with_capacity(handlers.len() * 2);
@@ -36,7 +57,8 @@ pub(super) fn covers(handlers: &[Handler]) -> Box<[Cover]> {
             edges.push((handler.end, number as u32));
         }
     }
-    edges.sort_unstable();
+    // Nearly in order: a stable sort makes use of that.
+    edges.sort_by_key(|(place, _)| *place);
     let mut open = BTreeSet::new();
     let mut covers: Vec<Cover> = Vec::with_capacity(edges.len());
     for (start, number) in edges {

@@ -9,6 +9,7 @@
 //! and loops in loops cost little more than loops beside each other.
 
 use super::code::{Capture, Code};
+use super::cover::{self, NONE};
 use super::op::{Op, Visitor};
 use super::operand::{Dst, NO_SRC, Src};
 use super::registers::{Registers, Wide};
@@ -48,6 +49,9 @@ const UNWRITTEN: Refusal = Refusal::Wrong("a register is read that may not be wr
 /// inside are checked on their own.
 pub(super) fn check(code: &Code, given: &[u16]) -> Result<(), Problem> {
     let handlers = handlers(code)?;
+    if !cover::agree(code, &handlers) {
+        return Err((0, Refusal::Wrong("handlers that would not be found")));
+    }
     if turns::may_turn(code) {
         turns::check(code, &handlers)?;
     }
@@ -76,8 +80,6 @@ fn handlers(code: &Code) -> Result<Vec<u32>, Problem> {
     }
     Ok(handlers)
 }
-
-const NONE: u32 = u32::MAX;
 
 /// A place where ways meet.
 struct Point<S> {
