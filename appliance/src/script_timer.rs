@@ -55,7 +55,7 @@ impl ScriptTimer {
 
     fn run(&self, body: &[u8]) -> PyResult<(u16, String, u64)> {
         let answer = self.answer(&order(&Bytes::copy_from_slice(body))?);
-        Ok((answer.status, answer.body, answer.fuel_used))
+        Ok((answer.status, answer.body, answer.fuel_of_script()))
     }
 
     fn each_ns(&self, body: &[u8], runs: u32) -> PyResult<Vec<u64>> {
@@ -66,14 +66,14 @@ impl ScriptTimer {
             let start = cpu_ns();
             let answer = self.answer(&order);
             spent.push(cpu_ns() - start);
-            complete(&answer, &mut { answer.fuel_used })?;
+            complete(&answer, &mut { answer.fuel_of_script() })?;
         }
         Ok(spent)
     }
 
     fn turns_ns(&self, body: &[u8], turns: u32) -> PyResult<u64> {
         let order = order(&Bytes::copy_from_slice(body))?;
-        let mut fuel = self.answer(&order).fuel_used;
+        let mut fuel = self.answer(&order).fuel_of_script();
         let start = cpu_ns();
         for _ in 0..bounded(turns)? {
             complete(&black_box(self.answer(black_box(&order))), &mut fuel)?;
@@ -83,7 +83,7 @@ impl ScriptTimer {
 
     fn turns_with_body_ns(&self, body: &[u8], turns: u32) -> PyResult<u64> {
         let body = Bytes::copy_from_slice(body);
-        let mut fuel = self.answer(&order(&body)?).fuel_used;
+        let mut fuel = self.answer(&order(&body)?).fuel_of_script();
         let start = cpu_ns();
         for _ in 0..bounded(turns)? {
             let order = order(black_box(&body))?;
@@ -140,11 +140,11 @@ fn complete(answer: &Answer, fuel: &mut u64) -> PyResult<()> {
     if let Some(failure) = &answer.failure {
         return Err(PyValueError::new_err(failure.error.clone()));
     }
-    if answer.fuel_used > *fuel {
-        let text = format!("fuel {fuel} and then {}", answer.fuel_used);
+    if answer.fuel_of_script() > *fuel {
+        let text = format!("fuel {fuel} and then {}", answer.fuel_of_script());
         return Err(PyValueError::new_err(text));
     }
-    *fuel = answer.fuel_used;
+    *fuel = answer.fuel_of_script();
     Ok(())
 }
 

@@ -265,6 +265,16 @@ pub struct Answer {
     pub failure: Option<Failure>,
     /// Units of work that were used.
     pub fuel_used: u64,
+    /// Of those, the units for specialising definitions: whoever is the first to need one pays for it.
+    pub fuel_specialising: u64,
+}
+
+impl Answer {
+    /// Units of work that the script itself used: the same for each run of it that finds the same specialised code.
+    #[must_use]
+    pub const fn fuel_of_script(&self) -> u64 {
+        self.fuel_used.saturating_sub(self.fuel_specialising)
+    }
 }
 
 /// How far an execution came in a slice.
@@ -452,6 +462,7 @@ impl Execution {
             body: failure.body(),
             failure: Some(failure),
             fuel_used: 0,
+            fuel_specialising: 0,
         }
     }
 }
@@ -633,6 +644,7 @@ fn failed(machine: &mut Machine<'_>, failure: Failure) -> Answer {
         body: failure.body(),
         failure: Some(failure),
         fuel_used,
+        fuel_specialising: machine.specialising_units(),
     }
 }
 
@@ -648,12 +660,14 @@ fn answer<'a>(memory: &'a Memory, machine: &mut Machine<'a>) -> Answer {
             body: String::new(),
             failure: None,
             fuel_used,
+            fuel_specialising: machine.specialising_units(),
         },
         Ok(()) => Answer {
             status,
             body: out.into_string(),
             failure: None,
             fuel_used,
+            fuel_specialising: machine.specialising_units(),
         },
         Err(Fault::Raised(exception)) => {
             let mut failure = failure_of(memory, machine, exception);

@@ -349,6 +349,7 @@ fn of_failure(failure: Failure) -> Answer {
         body: failure.body(),
         failure: Some(failure),
         fuel_used: 0,
+        fuel_specialising: 0,
     }
 }
 

@@ -97,8 +97,18 @@ impl Specialised {
 /// Specialise a definition; nothing when it does something that the walk does not know.
 #[must_use]
 pub fn specialise(definition: &Definition, shape: &Shape) -> Option<Specialised> {
+    specialise_counted(definition, shape, &mut 0)
+}
+
+/// The same. The instructions that were looked at, in vain or not, are added to `steps`.
+pub fn specialise_counted(
+    definition: &Definition,
+    shape: &Shape,
+    steps: &mut usize,
+) -> Option<Specialised> {
     let code = definition.code.as_ref().ok()?;
-    let made = walk::walk(code, &definition.items, shape)?;
+    let made = walk::walk(code, &definition.items, shape, steps)?;
+    *steps += made.code.ops.len();
     // Code that the verifier refuses is a fault of the walk: the definition itself still runs.
     let verified = made.verify();
     debug_assert!(verified.is_ok(), "{verified:?}");
@@ -118,7 +128,7 @@ struct Busy;
 
 impl Shapes {
     /// The code of a shape, made now if it was not before. `Err` while another thread is at it.
-    fn get(&self, definition: &Definition, shape: &Shape) -> Result<Made, Busy> {
+    fn get(&self, definition: &Definition, shape: &Shape, steps: &mut usize) -> Result<Made, Busy> {
         let mut known = self.0.try_lock().map_err(|_| Busy)?;
         let key = shape.key();
         if let Some(known) = known.get(&key) {
@@ -128,7 +138,7 @@ impl Shapes {
         if known.len() >= SHAPES_MAX {
             known.clear();
         }
-        let made = specialise(definition, shape).map(Arc::new);
+        let made = specialise_counted(definition, shape, steps).map(Arc::new);
         known.insert(key, made.clone());
         Ok(made)
     }
@@ -148,12 +158,14 @@ impl Heat {
         self.made.get()?.as_deref()
     }
 
-    /// The site runs once more: its specialised code if it ran more than `after` times and has one.
+    /// The site runs once more: its specialised code if it ran more than `after` times and has one. What making it takes
+    /// is added to `steps`.
     pub fn run(
         &self,
         after: u32,
         definition: &Definition,
         shape: impl FnOnce() -> Shape,
+        steps: &mut usize,
     ) -> Option<&Specialised> {
         if let Some(made) = self.made.get() {
             return made.as_deref();
@@ -161,7 +173,7 @@ impl Heat {
         if self.runs.fetch_add(1, Ordering::Relaxed) < after {
             return None;
         }
-        let made = definition.shapes.get(definition, &shape()).ok()?;
+        let made = definition.shapes.get(definition, &shape(), steps).ok()?;
         self.made.get_or_init(|| made).as_deref()
     }
 }
