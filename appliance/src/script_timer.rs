@@ -55,7 +55,8 @@ impl ScriptTimer {
 
     fn run(&self, body: &[u8]) -> PyResult<(u16, String, u64)> {
         let answer = self.answer(&order(&Bytes::copy_from_slice(body))?);
-        Ok((answer.status, answer.body, answer.fuel_of_script()))
+        let fuel = answer.fuel_of_script();
+        Ok((answer.status, answer.body, fuel))
     }
 
     fn each_ns(&self, body: &[u8], runs: u32) -> PyResult<Vec<u64>> {

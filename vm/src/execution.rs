@@ -266,14 +266,14 @@ pub struct Answer {
     /// Units of work that were used.
     pub fuel_used: u64,
     /// Of those, the units for specialising definitions: whoever is the first to need one pays for it.
-    pub fuel_specialising: u64,
+    pub fuel_specialising: u32,
 }
 
 impl Answer {
     /// Units of work that the script itself used: the same for each run of it that finds the same specialised code.
     #[must_use]
     pub const fn fuel_of_script(&self) -> u64 {
-        self.fuel_used.saturating_sub(self.fuel_specialising)
+        self.fuel_used.saturating_sub(self.fuel_specialising as u64)
     }
 }
 

@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use embedded::Embedded;
 use vm::execution::{Answer, Execution, Inputs, Progress, compile};
-use vm::limits::{FUEL_MAX, SPECIALISED_OPS_MAX, SPECIALISING_STEPS_MAX, UNITS_OF_A_STEP};
+use vm::limits::{
+    FUEL_MAX, SHAPE_LITERAL_BYTES_MAX, SHAPES_MAX, SPECIALISED_OPS_MAX, SPECIALISED_SITES_MAX,
+    SPECIALISING_STEPS_MAX, UNITS_OF_A_STEP,
+};
 use vm::program::{Catalog, Definition, Program};
 use vm::specialise::{Shape, specialise_counted};
 
@@ -56,9 +59,9 @@ fn who_specialises_pays_and_who_comes_later_does_not() {
     assert_eq!((never.fuel_specialising, second.fuel_specialising), (0, 0));
     assert_eq!(first.body, never.body);
     // `if` and `addVar` of a loop are some hundred instructions.
-    let steps = first.fuel_specialising / UNITS_OF_A_STEP as u64;
+    let steps = first.fuel_specialising / UNITS_OF_A_STEP as u32;
     assert!((200..4_000).contains(&steps), "{steps}");
-    assert!(first.fuel_used > first.fuel_specialising);
+    assert!(first.fuel_of_script() > 0);
     assert!(second.fuel_of_script() <= first.fuel_of_script());
 }
 
@@ -77,7 +80,7 @@ fn fuel_is_the_same_in_slices_of_any_length() {
 #[test]
 fn fuel_that_does_not_allow_for_it_ends_the_script() {
     let whole = run(&cold(), 4000, FUEL_MAX, 3);
-    let fuel = whole.fuel_of_script() + whole.fuel_specialising / 2;
+    let fuel = whole.fuel_of_script() + u64::from(whole.fuel_specialising / 2);
     assert!(run(&cold(), 4000, fuel, u32::MAX).failure.is_none());
     let failure = run(&cold(), 4000, fuel, 3).failure.expect("a failure");
     assert_eq!(failure.code, "fuel_exhausted");
@@ -89,7 +92,7 @@ fn a_definition_that_cannot_be_specialised_is_paid_for_too() {
     let code = format!("{walked}y = [globals()]\n");
     let program = Arc::new(compile("probe(1)", &probe(&code)).expect("a program"));
     let first = run(&program, 4000, FUEL_MAX, 0);
-    assert!(first.fuel_specialising > 50 * UNITS_OF_A_STEP as u64);
+    assert!(first.fuel_specialising > 50 * UNITS_OF_A_STEP as u32);
     assert_eq!(run(&program, 4000, FUEL_MAX, 0).fuel_specialising, 0);
 }
 
@@ -118,4 +121,55 @@ fn definitions_that_cost_too_much_to_specialise_run_as_they_are() {
     assert!(!made);
     let most = SPECIALISING_STEPS_MAX + SPECIALISED_OPS_MAX;
     assert!((SPECIALISING_STEPS_MAX..most).contains(&steps), "{steps}");
+}
+
+/// What a first run of a script over this catalogue pays for specialising.
+fn price(script: &str, catalog: &dyn Catalog) -> u32 {
+    let program = Arc::new(compile(script, catalog).expect("a program"));
+    run(&program, 4000, FUEL_MAX, 0).fuel_specialising
+}
+
+/// One call for each number, each of a shape of its own.
+fn calls(numbers: std::ops::Range<usize>) -> String {
+    numbers.fold(String::new(), |mut text, number| {
+        let _ = writeln!(text, "addVar(x{number:04}, 1)");
+        text
+    })
+}
+
+#[test]
+fn an_execution_specialises_for_so_many_sites() {
+    let one = price(&calls(0..1), &Embedded::load());
+    assert!(one > 0);
+    let sites = SPECIALISED_SITES_MAX as usize;
+    let program = compile(&calls(0..sites + 6), &Embedded::load()).expect("a program");
+    let program = Arc::new(program);
+    let prices = [(); 3].map(|()| run(&program, 4000, FUEL_MAX, 0).fuel_specialising);
+    assert_eq!(prices, [sites as u32 * one, 6 * one, 0]);
+}
+
+#[test]
+fn so_many_shapes_of_a_definition_are_kept() {
+    let catalog = Embedded::load();
+    let one = price(&calls(0..1), &catalog);
+    assert_eq!(price(&calls(0..1), &catalog), 0);
+    let sites = SPECIALISED_SITES_MAX as usize;
+    for start in (1..SHAPES_MAX).step_by(sites) {
+        price(&calls(start..SHAPES_MAX.min(start + sites)), &catalog);
+    }
+    assert_eq!(price(&calls(0..1), &catalog), 0);
+    assert_eq!(price(&calls(SHAPES_MAX..SHAPES_MAX + 1), &catalog), one);
+    assert_eq!(price(&calls(0..1), &catalog), one);
+}
+
+#[test]
+fn long_literals_share_their_shape() {
+    let second = |bytes: usize| {
+        let catalog = Embedded::load();
+        let call = |letter: &str| format!("addVar(x, \"{}\")", letter.repeat(bytes));
+        assert!(price(&call("a"), &catalog) > 0);
+        price(&call("b"), &catalog)
+    };
+    assert!(second(SHAPE_LITERAL_BYTES_MAX) > 0);
+    assert_eq!(second(SHAPE_LITERAL_BYTES_MAX + 1), 0);
 }

@@ -3,16 +3,13 @@
 //! All beyond ASCII is escaped; NaN and infinities are bare words; keys that are numbers, truth values or `None` become
 //! texts. What waits is in a list: depth is no native recursion.
 
-use crate::limits::Limit;
+use crate::limits::{JSON_NESTING_MAX, Limit};
 use crate::run::builtins::Args;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
 use crate::run::ops::compare::{Order, ordered};
 use crate::run::ops::print;
 use crate::run::value::Value;
-
-/// Containers inside each other: about where CPython's recursion ends.
-const NESTING_MAX: usize = 990;
 
 /// How the text is laid out.
 #[expect(
@@ -135,7 +132,7 @@ pub fn write<'a>(
                 if write_leaf(context, out, value, layout)? {
                     continue;
                 }
-                if open.len() >= NESTING_MAX {
+                if open.len() >= JSON_NESTING_MAX {
                     return Err(context.raise(
                         Class::RecursionError,
                         "maximum recursion depth exceeded while encoding a JSON object",

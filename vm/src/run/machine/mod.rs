@@ -160,7 +160,7 @@ impl<'a> Machine<'a> {
 
     /// Units of its fuel that specialising took.
     #[must_use]
-    pub const fn specialising_units(&self) -> u64 {
+    pub const fn specialising_units(&self) -> u32 {
         self.specialising.units
     }
 

@@ -20,7 +20,7 @@ pub(super) struct Specialising {
     /// Sites for which it may still be done.
     pub(super) sites_left: u32,
     /// Units that it took.
-    pub(super) units: u64,
+    pub(super) units: u32,
 }
 
 /// A call site's specialised code in this execution.
@@ -95,7 +95,7 @@ impl<'a> Machine<'a> {
                 let made = heat.run(self.specialising.after, definition, shape, &mut steps);
                 self.specialising.sites_left -= u32::from(asked);
                 let units = steps * UNITS_OF_A_STEP;
-                self.specialising.units += units as u64;
+                self.specialising.units = self.specialising.units.saturating_add(units as u32);
                 self.context.charge(units)?;
                 match made {
                     Some(made) => made,
