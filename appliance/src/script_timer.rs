@@ -95,11 +95,12 @@ impl ScriptTimer {
 
     #[allow(clippy::needless_pass_by_value, reason = "PyO3 makes the list for us")]
     fn compile_ns(&self, scripts: Vec<String>) -> PyResult<u64> {
+        let deadline = Instant::now() + TIMEOUT;
         let start = cpu_ns();
         for script in &scripts {
-            let compiled = self
-                .shared
-                .program(script, &self.segment, GENERATION, Cold::Compile);
+            let compiled =
+                self.shared
+                    .program(script, &self.segment, GENERATION, Cold::Compile, deadline);
             if let Err(instead) = compiled {
                 return Err(refused(&instead));
             }

@@ -174,12 +174,17 @@ pub fn compile(script: &str, catalog: &dyn Catalog) -> Result<Program, Failure> 
         position: Some(position(script, error.span.start)),
         command: None,
     })?;
-    crate::compile::script(&parsed, catalog).map_err(|Problem { span, message }| Failure {
-        status: 400,
-        code: "script_too_large",
-        error: message,
-        position: Some(position(script, span.start)),
-        command: None,
+    crate::compile::script(&parsed, catalog).map_err(|Problem { span, message }| {
+        if !catalog.is_wanted() {
+            return Failure::of_limit(Limit::Deadline);
+        }
+        Failure {
+            status: 400,
+            code: "script_too_large",
+            error: message,
+            position: Some(position(script, span.start)),
+            command: None,
+        }
     })
 }
 

@@ -71,6 +71,11 @@ pub const SCRIPT_BYTES_MAX: usize = 1 << 20;
 /// Tripped in `vm/src/script/parser_tests.rs`: `a_script_of_too_many_statements_is_refused_at_the_first_of_them`.
 pub const STATEMENTS_MAX: usize = 20_000;
 
+/// Statements that are compiled between two looks at whether the program is still wanted: the worst script compiles
+/// for 60 ms, and its deadline may pass meanwhile.
+/// Shown in `vm/tests/limits.rs`: `a_program_that_is_not_wanted_any_more_is_not_compiled_to_its_end`.
+pub const STATEMENTS_BETWEEN_LOOKS: usize = 256;
+
 /// Tokens of all expressions of a script together. A list of 300,000 elements took 166 ms to read and compile; now it is
 /// refused in 13 ms, and one of 50,000 is answered in 19 ms.
 /// Tripped in `vm/src/script/parser_tests.rs`:

@@ -44,6 +44,12 @@ impl Definition {
 pub trait Catalog {
     /// The definition of a command, or nothing when there is no such command.
     fn definition(&self, name: &str) -> Option<Arc<Definition>>;
+
+    /// Is the program still wanted? Asked now and then ([`crate::limits::STATEMENTS_BETWEEN_LOOKS`]) while a script is
+    /// compiled, which ends when it is not.
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 /// A compiled script with the definitions that it names: all that an execution needs, for any number of executions.

@@ -2,6 +2,7 @@
 
 mod embedded;
 
+use std::cell::Cell;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use vm::execution::{Answer, Execution, Inputs, Progress, compile};
 use vm::limits::{
     COMPARED_PAIRS_MAX, EVALUATION_BYTES_MAX, EVALUATIONS_MAX, FRAMES_MAX, FUEL_MAX,
-    LITERAL_BYTES_MAX, LOG_ENTRIES_MAX, REGISTERS_MAX, SEARCH_STACK_MAX,
+    LITERAL_BYTES_MAX, LOG_ENTRIES_MAX, REGISTERS_MAX, SEARCH_STACK_MAX, STATEMENTS_BETWEEN_LOOKS,
 };
 use vm::program::{Catalog, Definition};
 
@@ -326,6 +327,35 @@ fn executions_move_between_threads() {
         if let Progress::Done(answer) = progress {
             assert!(answer.body.contains("12502500"), "{}", answer.body);
             return;
+        }
+    }
+}
+
+struct Patience(Cell<usize>);
+
+impl Catalog for Patience {
+    fn definition(&self, _: &str) -> Option<Arc<Definition>> {
+        None
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.0.set(self.0.get().saturating_sub(1));
+        self.0.get() > 0
+    }
+}
+
+#[test]
+fn a_program_that_is_not_wanted_any_more_is_not_compiled_to_its_end() {
+    let scripts = ["a=b\n", "if(a, b, =)\n", "function f(v) {\na=b\n}\n"];
+    for script in scripts.map(|line| line.repeat(100 * STATEMENTS_BETWEEN_LOOKS / 2)) {
+        let plenty = Patience(Cell::new(1_000));
+        assert!(compile(&script, &plenty).is_ok());
+        let looks = 1_000 - plenty.0.get();
+        assert!((50..60).contains(&looks), "{looks}");
+        for looks in [1, 2, 30, looks] {
+            let failure = compile(&script, &Patience(Cell::new(looks))).err();
+            let failure = failure.expect("it was not wanted");
+            assert_eq!((failure.status, failure.code), (504, "deadline_exceeded"));
         }
     }
 }

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use shm_catalog::{CodeSegment, Command, Segment, SourceHash};
 use vm::limits::DEFINITION_BYTES_MAX;
@@ -171,17 +172,25 @@ pub struct Asked<'a> {
     definitions: &'a Definitions,
     segment: &'a Segment,
     cold: Cold,
+    /// From then on nobody waits for what is compiled.
+    deadline: Instant,
     left: Cell<bool>,
     names: RefCell<HashMap<Box<str>, RecordDigest>>,
 }
 
 impl<'a> Asked<'a> {
-    /// Of this version.
-    pub fn new(definitions: &'a Definitions, segment: &'a Segment, cold: Cold) -> Self {
+    /// Of this version, until `deadline`.
+    pub fn new(
+        definitions: &'a Definitions,
+        segment: &'a Segment,
+        cold: Cold,
+        deadline: Instant,
+    ) -> Self {
         Self {
             definitions,
             segment,
             cold,
+            deadline,
             left: Cell::new(false),
             names: RefCell::default(),
         }
@@ -219,6 +228,10 @@ impl Catalog for Asked<'_> {
             .keep(name, digest, record.len(), &definition);
         Some(definition)
     }
+
+    fn is_wanted(&self) -> bool {
+        Instant::now() < self.deadline
+    }
 }
 
 #[cfg(test)]
@@ -226,6 +239,7 @@ mod tests {
     use super::*;
     use crate::plane::test_segment::{code_segment, segment};
     use shm_catalog::code::EntryKind;
+    use std::time::Duration;
 
     const GOOD: &str = "self.conector.variables['x'] = 1\n";
 
@@ -251,7 +265,8 @@ mod tests {
         name: &str,
         cold: Cold,
     ) -> (Option<Arc<Definition>>, bool) {
-        let asked = Asked::new(definitions, segment, cold);
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let asked = Asked::new(definitions, segment, cold, deadline);
         let definition = asked.definition(name);
         (definition, asked.has_left_any())
     }

@@ -273,7 +273,10 @@ impl Shared {
         generation: Generation,
         cold: Cold,
     ) -> Begun {
-        let program = match self.program(&order.script, segment, generation, cold) {
+        let Order {
+            script, deadline, ..
+        } = order;
+        let program = match self.program(script, segment, generation, cold, *deadline) {
             Ok(program) => program,
             Err(instead) => return instead,
         };
@@ -298,13 +301,14 @@ impl Shared {
         }
     }
 
-    /// The program of a script, kept or compiled now; else what the order begins with instead.
+    /// The program of a script, kept or compiled now, by the deadline; else what the order begins with instead.
     pub(crate) fn program(
         &self,
         script: &str,
         segment: &Segment,
         generation: Generation,
         cold: Cold,
+        deadline: Instant,
     ) -> Result<Arc<Program>, Begun> {
         if let Some(program) = self.programs.find(script, segment, generation) {
             return Ok(program);
@@ -312,7 +316,7 @@ impl Shared {
         if cold == Cold::Leave && script.len() > INLINE_BYTES_MAX {
             return Err(Begun::Cold);
         }
-        let asked = Asked::new(&self.definitions, segment, cold);
+        let asked = Asked::new(&self.definitions, segment, cold, deadline);
         let compiled = compile(script, &asked);
         if asked.has_left_any() {
             return Err(Begun::Cold);
