@@ -228,6 +228,11 @@ pub const SPECIALISED_SITES_MAX: u32 = 64;
 /// Tripped in `vm/tests/specialising.rs`: `so_many_shapes_of_a_definition_are_kept`.
 pub const SHAPES_MAX: usize = 256;
 
+/// Bytes of all specialised code in a process, kept for new call sites or in use by old ones: some 8,000 shapes. Beyond it
+/// none is made until some is dropped.
+/// Tripped in `vm/tests/specialised_weight.rs`: `specialised_code_is_bounded_by_its_weight`.
+pub const SPECIALISED_BYTES_MAX: usize = 16 << 20;
+
 /// Bytes of a literal that specialised code depends on; longer ones are arguments like any other.
 /// Tripped in `vm/tests/specialising.rs`: `long_literals_share_their_shape`.
 pub const SHAPE_LITERAL_BYTES_MAX: usize = 64;

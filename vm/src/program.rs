@@ -24,6 +24,20 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// Bytes that it holds, but for what was specialised of it ([`crate::limits::SPECIALISED_BYTES_MAX`]).
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        let code = match &self.code {
+            Ok(code) => code.weight_bytes(),
+            Err(error) => error.message.len(),
+        };
+        let items = self
+            .items
+            .iter()
+            .map(|item| item.len() + size_of::<Box<str>>());
+        size_of::<Self>() + self.name.len() + items.sum::<usize>() + code
+    }
+
     /// Compile a definition. `interface_json` is the record's: a list of objects with `item` (or `name`).
     #[must_use]
     pub fn new(name: &str, source: &str, interface_json: &str) -> Self {

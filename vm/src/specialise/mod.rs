@@ -23,12 +23,12 @@ mod task;
 mod walk;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::bytecode::verify::{self, VerifyError};
 use crate::bytecode::{CallSite, Code, Constant};
-use crate::limits::{SHAPE_LITERAL_BYTES_MAX, SHAPES_MAX};
+use crate::limits::{SHAPE_LITERAL_BYTES_MAX, SHAPES_MAX, SPECIALISED_BYTES_MAX};
 use crate::program::Definition;
 pub use known::Input;
 
@@ -82,6 +82,13 @@ pub struct Specialised {
 }
 
 impl Specialised {
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        let lists = self.arguments.capacity() + self.inputs.capacity() * size_of::<(u16, Input)>();
+        size_of::<Self>() + lists + self.code.weight_bytes()
+    }
+
     /// What the verifier says of the code, given the registers that its caller fills.
     ///
     /// # Errors
@@ -116,8 +123,37 @@ pub fn specialise_counted(
     Some(made)
 }
 
+/// Bytes of specialised code in this process.
+static HELD_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// A part of [`HELD_BYTES`].
+#[derive(Debug)]
+struct Held(usize);
+
+impl Held {
+    /// Nothing when there is too much already.
+    fn take(bytes: usize) -> Option<Self> {
+        let before = HELD_BYTES.fetch_add(bytes, Ordering::Relaxed);
+        let held = Self(bytes);
+        (before + bytes <= SPECIALISED_BYTES_MAX).then_some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD_BYTES.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Specialised code that counts.
+#[derive(Debug)]
+struct Kept {
+    specialised: Specialised,
+    _held: Held,
+}
+
 /// Specialised code, or nothing where there is none.
-type Made = Option<Arc<Specialised>>;
+type Made = Option<Arc<Kept>>;
 
 /// The specialised code of one definition by shape.
 #[derive(Debug, Default)]
@@ -138,9 +174,23 @@ impl Shapes {
         if known.len() >= SHAPES_MAX {
             known.clear();
         }
-        let made = specialise_counted(definition, shape, steps).map(Arc::new);
-        known.insert(key, made.clone());
-        Ok(made)
+        let Some(specialised) = specialise_counted(definition, shape, steps) else {
+            known.insert(key, None);
+            return Ok(None);
+        };
+        let bytes = specialised.weight_bytes() + key.len();
+        let held = Held::take(bytes).or_else(|| {
+            known.clear();
+            Held::take(bytes)
+        });
+        // Not known for good: sites that come later ask again.
+        let Some(held) = held else { return Ok(None) };
+        let made = Arc::new(Kept {
+            specialised,
+            _held: held,
+        });
+        known.insert(key, Some(Arc::clone(&made)));
+        Ok(Some(made))
     }
 }
 
@@ -155,7 +205,7 @@ impl Heat {
     /// The specialised code, if it was made.
     #[must_use]
     pub fn made(&self) -> Option<&Specialised> {
-        self.made.get()?.as_deref()
+        self.made.get()?.as_deref().map(|kept| &kept.specialised)
     }
 
     /// The site runs once more: its specialised code if it ran more than `after` times and has one. What making it takes
@@ -168,12 +218,13 @@ impl Heat {
         steps: &mut usize,
     ) -> Option<&Specialised> {
         if let Some(made) = self.made.get() {
-            return made.as_deref();
+            return made.as_deref().map(|kept| &kept.specialised);
         }
         if self.runs.fetch_add(1, Ordering::Relaxed) < after {
             return None;
         }
         let made = definition.shapes.get(definition, &shape(), steps).ok()?;
-        self.made.get_or_init(|| made).as_deref()
+        let made = self.made.get_or_init(|| made).as_deref();
+        made.map(|kept| &kept.specialised)
     }
 }
