@@ -22,7 +22,7 @@ use crate::plane::version::Version;
 use super::admission::Admission;
 use super::definitions::{Asked, Cold, Definitions};
 use super::job::{Job, Work};
-use super::limits::{INLINE_BYTES_MAX, OVERDUE};
+use super::limits::{INLINE_BYTES_MAX, INLINE_NESTING_MAX, OVERDUE};
 use super::pool;
 use super::programs::Programs;
 use super::queue::{Queue, Rank};
@@ -313,7 +313,7 @@ impl Shared {
         if let Some(program) = self.programs.find(script, segment, generation) {
             return Ok(program);
         }
-        if cold == Cold::Leave && script.len() > INLINE_BYTES_MAX {
+        if cold == Cold::Leave && !is_soon_compiled(script) {
             return Err(Begun::Cold);
         }
         let asked = Asked::new(&self.definitions, segment, cold, deadline);
@@ -330,6 +330,26 @@ impl Shared {
             Err(failure) => Err(Begun::Answered(of_failure(failure))),
         }
     }
+}
+
+/// Is a script compiled in the time that the loop thread has?
+fn is_soon_compiled(script: &str) -> bool {
+    if script.len() > INLINE_BYTES_MAX {
+        return false;
+    }
+    let mut open = 0_usize;
+    for byte in script.bytes() {
+        match byte {
+            b'(' => open += 1,
+            b')' => open = open.saturating_sub(1),
+            b'\n' => open = 0,
+            _ => {}
+        }
+        if open > INLINE_NESTING_MAX {
+            return false;
+        }
+    }
+    true
 }
 
 /// UTC, microseconds since 1970.

@@ -100,3 +100,20 @@ fn a_script_whose_deadline_has_passed_is_not_compiled_to_its_end() {
     assert_eq!(answer.status, 504);
     assert!(compiled(Instant::now() + Duration::from_mins(1)).is_ok());
 }
+
+#[test]
+fn scripts_that_take_long_to_compile_are_left_to_a_vm_thread() {
+    let shared = Shared::new(1, 1 << 20);
+    let segment = crate::plane::test_segment::segment(1, &[]);
+    let is_left = |script: &str| {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let compiled = shared.program(script, &segment, Generation(1), Cold::Leave, deadline);
+        matches!(compiled, Err(Begun::Cold))
+    };
+    let nested = |levels: usize| format!("{}1{}", "f(".repeat(levels), ")".repeat(levels));
+    assert!(!is_left(&nested(INLINE_NESTING_MAX)));
+    assert!(is_left(&nested(INLINE_NESTING_MAX + 1)));
+    assert!(!is_left(&"f(1)\ng(\n".repeat(500)));
+    assert!(!is_left(&"a".repeat(INLINE_BYTES_MAX)));
+    assert!(is_left(&"a".repeat(INLINE_BYTES_MAX + 1)));
+}
