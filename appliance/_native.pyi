@@ -8,6 +8,11 @@ from typing import ClassVar, Literal, Self, TypedDict, final
 
 from psycopg.pq.abc import PGconn
 
+SCRIPT_TIMEOUT_MS: int
+"""Longest run of a script unless configured, in milliseconds (`vm/src/limits.rs`)."""
+SCRIPT_MEMORY_BYTES: int
+"""Memory of a script's run unless configured (`vm/src/limits.rs`)."""
+
 class SegmentError(Exception):
     """The arena refuses. The message says what, where and what to do.
 

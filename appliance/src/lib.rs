@@ -37,5 +37,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     load::register(module)?;
     null_server::register(module)?;
     script_timer::register(module)?;
+    module.add("SCRIPT_TIMEOUT_MS", vm::limits::TIMEOUT_MS)?;
+    module.add("SCRIPT_MEMORY_BYTES", vm::limits::MEMORY_BYTES)?;
     Ok(())
 }

@@ -174,12 +174,17 @@ pub fn compile(script: &str, catalog: &dyn Catalog) -> Result<Program, Failure> 
         position: Some(position(script, error.span.start)),
         command: None,
     })?;
-    crate::compile::script(&parsed, catalog).map_err(|Problem { span, message }| Failure {
-        status: 400,
-        code: "script_too_large",
-        error: message,
-        position: Some(position(script, span.start)),
-        command: None,
+    crate::compile::script(&parsed, catalog).map_err(|Problem { span, message }| {
+        if !catalog.is_wanted() {
+            return Failure::of_limit(Limit::Deadline);
+        }
+        Failure {
+            status: 400,
+            code: "script_too_large",
+            error: message,
+            position: Some(position(script, span.start)),
+            command: None,
+        }
     })
 }
 
@@ -265,6 +270,16 @@ pub struct Answer {
     pub failure: Option<Failure>,
     /// Units of work that were used.
     pub fuel_used: u64,
+    /// Of those, the units for specialising definitions: whoever is the first to need one pays for it.
+    pub fuel_specialising: u32,
+}
+
+impl Answer {
+    /// Units of work that the script itself used: the same for each run of it that finds the same specialised code.
+    #[must_use]
+    pub const fn fuel_of_script(&self) -> u64 {
+        self.fuel_used.saturating_sub(self.fuel_specialising as u64)
+    }
 }
 
 /// How far an execution came in a slice.
@@ -448,6 +463,7 @@ impl Execution {
             body: failure.body(),
             failure: Some(failure),
             fuel_used: 0,
+            fuel_specialising: 0,
         }
     }
 }
@@ -659,6 +675,7 @@ fn failed(machine: &mut Machine<'_>, failure: Failure) -> Answer {
         body: failure.body(),
         failure: Some(failure),
         fuel_used,
+        fuel_specialising: machine.specialising_units(),
     }
 }
 
@@ -674,12 +691,14 @@ fn answer<'a>(memory: &'a Memory, machine: &mut Machine<'a>) -> Answer {
             body: String::new(),
             failure: None,
             fuel_used,
+            fuel_specialising: machine.specialising_units(),
         },
         Ok(()) => Answer {
             status,
             body: out.into_string(),
             failure: None,
             fuel_used,
+            fuel_specialising: machine.specialising_units(),
         },
         Err(Fault::Raised(exception)) => {
             let mut failure = failure_of(memory, machine, exception);

@@ -74,6 +74,13 @@ impl Budget {
         if METERED { self.held_turns } else { 0 }
     }
 
+    /// Take back a [`Budget::tick`] that ended the slice, for what did not run.
+    pub fn give_back(&mut self) {
+        if METERED {
+            self.left += 1;
+        }
+    }
+
     /// Is the slice over, by native work for example?
     #[inline]
     #[must_use]

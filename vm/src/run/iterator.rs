@@ -11,10 +11,7 @@ use super::list::List;
 use super::object::{Object, View, ViewKind};
 use super::text::Text;
 use super::value::{Range, Value};
-use crate::limits::METERED;
-
-/// Iterators inside each other (`enumerate(zip(enumerate(…)))`): stepping recurses on them.
-const NESTING_MAX: u32 = 50;
+use crate::limits::{ITERATOR_NESTING_MAX, METERED};
 
 /// Turns of a loop over a range that are paid for at once: as many as were paid for before, between these. A countdown at
 /// each turn was 5.4 % of the instructions of 1000 × `t = t + i`, by `make bench-metering`.
@@ -300,7 +297,7 @@ impl<'a> Context<'a> {
                 .unwrap_or_default(),
             _ => 0,
         };
-        if depth > NESTING_MAX {
+        if depth > ITERATOR_NESTING_MAX {
             return Err(self.raise(Class::RecursionError, "maximum recursion depth exceeded"));
         }
         let expected = match &source {

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::limits::Limit;
+use crate::limits::{JSON_NESTING_MAX, Limit};
 use crate::run::builtins::Args;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::dict::Dict;
@@ -13,9 +13,6 @@ use crate::run::fault::{Class, Fault};
 use crate::run::ops::compare::{Order, ordered};
 use crate::run::ops::print;
 use crate::run::value::Value;
-
-/// Containers inside each other: about where CPython's recursion ends.
-const NESTING_MAX: usize = 990;
 
 /// How the text is laid out.
 #[expect(
@@ -224,7 +221,7 @@ fn begin<'a>(
     layout: &Layout,
     open: &mut Vec<Open<'a>>,
 ) -> Result<(), Fault<'a>> {
-    if open.len() >= NESTING_MAX {
+    if open.len() >= JSON_NESTING_MAX {
         return Err(context.raise(
             Class::RecursionError,
             "maximum recursion depth exceeded while encoding a JSON object",

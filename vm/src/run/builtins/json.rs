@@ -4,7 +4,7 @@ use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 use num_bigint::BigInt;
 
 use super::{Args, Member, ModuleDef, Param, at_least, function, keyword, named, required};
-use crate::limits::INT_DIGITS_MAX;
+use crate::limits::{INT_DIGITS_MAX, JSON_NESTING_MAX};
 use crate::run::context::Context;
 use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
@@ -12,9 +12,6 @@ use crate::run::json::{Layout, write};
 use crate::run::kind::Type;
 use crate::run::list::List;
 use crate::run::value::Value;
-
-/// Arrays and objects inside each other that are read: about where CPython's recursion ends.
-const NESTING_MAX: usize = 990;
 
 /// `json`.
 pub static MODULE: ModuleDef = ModuleDef {
@@ -191,7 +188,7 @@ fn deepen<'a>(
     open: &mut Vec<Open<'a>>,
     next: Open<'a>,
 ) -> Result<(), Fault<'a>> {
-    if open.len() >= NESTING_MAX {
+    if open.len() >= JSON_NESTING_MAX {
         return Err(context.raise(
             Class::RecursionError,
             "maximum recursion depth exceeded while decoding a JSON array from a unicode string",

@@ -133,8 +133,7 @@ impl<'a> Machine<'a> {
             began_ns: self.began_ns,
             kept: Vec::new(),
             fast,
-            specialise_after: self.specialise_after,
-            specialisations_left: self.specialisations_left,
+            specialising: self.specialising,
         })
     }
 

@@ -867,6 +867,8 @@ impl<'a> Machine<'a> {
                         continue;
                     }
                     if self.context.budget().tick() {
+                        // The instruction runs again in the next slice, and pays then.
+                        self.context.budget().give_back();
                         pc -= 1;
                         save!();
                         return Ok(Slice::Yielded);

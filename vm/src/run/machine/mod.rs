@@ -29,7 +29,7 @@ use super::value::Value;
 use crate::bytecode::Code;
 use crate::limits::{Limit, SPECIALISED_SITES_MAX};
 use crate::program::Program;
-use shape::Fast;
+use shape::{Fast, Specialising};
 use task::KeptTask;
 
 /// Registers and frames at the start: what most scripts need. Growing into them was a tenth of an empty program.
@@ -106,9 +106,7 @@ pub struct Machine<'a> {
     kept: Vec<Option<&'a KeptTask<'a>>>,
     /// Specialised code of call sites, by number.
     fast: Vec<Option<Fast<'a>>>,
-    /// Runs of a site before that, and sites for which it may still be made.
-    specialise_after: u32,
-    specialisations_left: u32,
+    specialising: Specialising,
     logs: Vec<LogEntry<'a>>,
     site: Option<ErrorSite<'a>>,
     clock: Option<fn() -> u64>,
@@ -146,8 +144,11 @@ impl<'a> Machine<'a> {
             nodes: Vec::new(),
             kept: Vec::new(),
             fast: Vec::new(),
-            specialise_after,
-            specialisations_left: SPECIALISED_SITES_MAX,
+            specialising: Specialising {
+                after: specialise_after,
+                sites_left: SPECIALISED_SITES_MAX,
+                units: 0,
+            },
             logs: Vec::with_capacity(program.statements.len().min(LOGS_FIRST)),
             site: None,
             clock,
@@ -168,6 +169,12 @@ impl<'a> Machine<'a> {
     #[must_use]
     pub const fn error_site(&self) -> Option<ErrorSite<'a>> {
         self.site
+    }
+
+    /// Units of its fuel that specialising took.
+    #[must_use]
+    pub const fn specialising_units(&self) -> u32 {
+        self.specialising.units
     }
 
     /// The execution's values and inputs.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::limits::INT_DIGITS_MAX;
+use crate::limits::{INT_DIGITS_MAX, SHOWN_NESTING_MAX};
 use crate::run::context::{Context, TextBuilder, TooLong};
 use crate::run::exception::Exception;
 use crate::run::fault::{Class, Fault};
@@ -11,9 +11,6 @@ use crate::run::object::{Object, ViewKind};
 use crate::run::text::Text;
 use crate::run::unicode::is_printable;
 use crate::run::value::Value;
-
-/// Open containers at once in a printed value.
-const NESTING_MAX: usize = 900;
 
 /// `str(value)` as a value; a text is itself.
 pub fn str_of<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
@@ -154,7 +151,7 @@ pub fn write_repr<'a>(
                     out.push_str(dots)?;
                     continue;
                 }
-                if open.len() >= NESTING_MAX {
+                if open.len() >= SHOWN_NESTING_MAX {
                     return Err(context.raise(
                         Class::RecursionError,
                         "maximum recursion depth exceeded while getting the repr of an object",
