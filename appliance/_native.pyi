@@ -6,6 +6,13 @@ from os import PathLike
 from types import TracebackType
 from typing import ClassVar, Literal, Self, TypedDict, final
 
+from psycopg.pq.abc import PGconn
+
+SCRIPT_TIMEOUT_MS: int
+"""Longest run of a script unless configured, in milliseconds (`vm/src/limits.rs`)."""
+SCRIPT_MEMORY_BYTES: int
+"""Memory of a script's run unless configured (`vm/src/limits.rs`)."""
+
 class SegmentError(Exception):
     """The arena refuses. The message says what, where and what to do.
 
@@ -86,6 +93,12 @@ class SegmentBuilder:
         reserve_bytes: int = 67108864,
         max_bytes: int = 2147418112,
     ) -> Self: ...
+    def take_over(self, earlier: Segment) -> None:
+        """Lets rows that are in an earlier version, unchanged, take their records from it, which saves hashing them.
+        Only of ``standard`` records without packages. To be called before the first row.
+
+        Raises: SegmentError when either of them is closed.
+        """
     def push(
         self,
         id: int,
@@ -262,6 +275,21 @@ class Room(TypedDict):
     shm: int
     memory: int
     cgroup: int | None
+
+@final
+class CopyReader:
+    """Reads the rows of the ``COPY … TO STDOUT`` that is under way on a connection. For one thread at a time."""
+
+    def __new__(cls, connection: PGconn, libpq: str) -> Self:
+        """``libpq``: path of the libpq that psycopg has loaded. Raises: OSError when it is not loaded."""
+
+    def read(self, chunk_bytes: int, stop: int, timeout_s: float) -> tuple[bytes, Literal["open", "end", "failed"]]:
+        """Rows of about ``chunk_bytes`` altogether, fewer when no more came for a tenth of a second, none when none
+        came for ``timeout_s``; whatever there is as soon as the descriptor ``stop`` is readable. The interpreter lock
+        is given up meanwhile.
+
+        After ``failed`` the connection's ``error_message`` says why. Raises: OSError when the connection is closed.
+        """
 
 @final
 class IdleCores:

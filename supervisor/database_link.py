@@ -11,16 +11,20 @@ URL.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import re
 import select
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
+from appliance._native import CopyReader
 from supervisor.database_address import TABLE, Address, failed_statement, lost_connection, refused_connection
 from supervisor.sources import SourceError
 
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 CONNECT_TOTAL_S_MAX = 60.0
 """Bound on connecting altogether: name look-up (which nothing can interrupt) and every address of every host."""
 
-COPY_BATCH_BYTES = 96 * 1024
+COPY_BATCH_BYTES = 256 * 1024
 """libpq yields one message a row; they are joined to about this size before they are handed on."""
 
 Row = tuple[str | None, ...]
@@ -151,6 +155,26 @@ class DatabaseLink:
         self._connection.close()
 
     def _feed_rows(self, feed: Callable[[bytes], object]) -> None:
+        libpq = _loaded_libpq()
+        if libpq is None:
+            self._feed_rows_one_by_one(feed)
+            return
+        reader = CopyReader(self._pgconn, libpq)
+        while True:
+            chunk, state = reader.read(COPY_BATCH_BYTES, self._stop.fileno(), self._stall_timeout_s)
+            if self._stop.is_set:
+                raise _cancelled()
+            if chunk:
+                feed(chunk)
+            if state == "end":
+                return
+            if state == "failed":
+                raise lost_connection(self._address, self._pgconn.get_error_message())
+            if not chunk:
+                raise self._stalled(self._stall_timeout_s)
+
+    def _feed_rows_one_by_one(self, feed: Callable[[bytes], object]) -> None:
+        """For a psycopg whose libpq is not a library of its own."""
         get_copy_data = self._pgconn.get_copy_data
         rows: list[memoryview] = []
         size = 0
@@ -210,7 +234,10 @@ class DatabaseLink:
         limit_s = self._stall_timeout_s if timeout_s is None else timeout_s
         if ready := _poll(self._pgconn.socket, events, self._stop, limit_s):
             return ready
-        raise SourceError(
+        raise self._stalled(limit_s)
+
+    def _stalled(self, limit_s: float) -> SourceError:
+        return SourceError(
             "stalled",
             f"PostgreSQL at {self._address.place} sent nothing for {limit_s:g} s: look for a lock on {TABLE}, "
             "an overloaded server, or a network that drops packets",
@@ -304,8 +331,21 @@ def _poll(fd: int, events: int, stop: StopSignal, timeout_s: float) -> int:
         poller.register(stop.fileno(), select.POLLIN)
         ready = dict(poller.poll(timeout_s * 1000))
     if stop.is_set:
-        raise SourceError("cancelled", "reading from PostgreSQL was interrupted because the appliance stops")
+        raise _cancelled()
     return ready.get(fd, 0)
+
+
+def _cancelled() -> SourceError:
+    return SourceError("cancelled", "reading from PostgreSQL was interrupted because the appliance stops")
+
+
+@functools.cache
+def _loaded_libpq() -> str | None:
+    """Path of the libpq that psycopg has loaded; None when it is not a library of its own, or not the only one."""
+    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="surrogateescape")
+    paths = {line.partition("/")[2] for line in maps.splitlines()}
+    found = [f"/{path}" for path in paths if re.match(r"libpq[-.].*so", path.rpartition("/")[2])]
+    return found[0] if len(found) == 1 else None
 
 
 def _text_rows(result: PGresult) -> list[Row]:

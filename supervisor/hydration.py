@@ -5,6 +5,7 @@ Runs in a thread of its own: reading and building release the interpreter lock, 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,7 +66,7 @@ def hydrate(
     except StateDirectoryError as error:
         raise Rejected("state", str(error)) from error
     try:
-        report = _build(source, name, segment_id, gate)
+        report = _build(source, name, segment_id, gate, current)
         bad_rows = tuple(BadRow(*row) for row in report.bad_rows_shown)
         _log_rows(report, bad_rows, log)  # of what it leaves out itself the source tells
         left_out = tuple(map(_bad_row, source.left_out))
@@ -93,12 +94,19 @@ def _bad_row(one: LeftOut) -> BadRow:
     return BadRow(one.id, one.name, reason)
 
 
-def _build(source: Source, name: str, segment_id: int, gate: Gate) -> BuildReport:
+def _build(source: Source, name: str, segment_id: int, gate: Gate, current: Version | None) -> BuildReport:
     try:
         builder = SegmentBuilder(name, segment_id, gate.wire, gate.signing_key, gate.reserve_bytes, gate.max_bytes)
         try:
-            source.hydrate(builder)
-            return builder.finish()
+            with contextlib.ExitStack() as mapped:
+                # What is served may lie in a segment that somebody unlinked: then each record is made anew.
+                with contextlib.suppress(SegmentError):
+                    if current is not None:
+                        earlier = Segment.open(current.segment_name)
+                        mapped.callback(earlier.close)
+                        builder.take_over(earlier)
+                source.hydrate(builder)
+                return builder.finish()
         except BaseException:
             builder.abandon()
             raise

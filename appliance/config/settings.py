@@ -21,6 +21,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ByteSize, ConfigDict, Field, SecretStr
 from pydantic.fields import FieldInfo
 
+from appliance._native import SCRIPT_MEMORY_BYTES, SCRIPT_TIMEOUT_MS
+
 MIB = 1024 * 1024
 CATALOG_BYTES_LIMIT = 2048 * MIB - 64 * 1024
 """A catalogue must fit into one protobuf message (2 GiB) with its framing."""
@@ -221,13 +223,13 @@ class VmSettings(Section):
         ),
     )
     timeout_ms: Integer = Field(
-        800,
+        SCRIPT_TIMEOUT_MS,
         ge=1,
         le=60_000,
         **_about("Longest run of a script; then the answer is 504.", "1 to 60000 milliseconds"),
     )
     memory_mb: Integer = Field(
-        16,
+        SCRIPT_MEMORY_BYTES // MIB,
         ge=1,
         le=1024,
         **_about("Memory of one script's run, in MiB.", "1 to 1024"),

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 mod background;
 mod catalog;
 mod compiler;
+mod copy_reader;
 pub mod grpc;
 pub mod http;
 mod idle_cores;
@@ -31,9 +32,12 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     catalog::register(module)?;
     worker::register(module)?;
     compiler::register(module)?;
+    copy_reader::register(module)?;
     idle_cores::register(module)?;
     load::register(module)?;
     null_server::register(module)?;
     script_timer::register(module)?;
+    module.add("SCRIPT_TIMEOUT_MS", vm::limits::TIMEOUT_MS)?;
+    module.add("SCRIPT_MEMORY_BYTES", vm::limits::MEMORY_BYTES)?;
     Ok(())
 }

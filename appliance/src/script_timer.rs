@@ -55,7 +55,8 @@ impl ScriptTimer {
 
     fn run(&self, body: &[u8]) -> PyResult<(u16, String, u64)> {
         let answer = self.answer(&order(&Bytes::copy_from_slice(body))?);
-        Ok((answer.status, answer.body, answer.fuel_used))
+        let fuel = answer.fuel_of_script();
+        Ok((answer.status, answer.body, fuel))
     }
 
     fn each_ns(&self, body: &[u8], runs: u32) -> PyResult<Vec<u64>> {
@@ -66,14 +67,14 @@ impl ScriptTimer {
             let start = cpu_ns();
             let answer = self.answer(&order);
             spent.push(cpu_ns() - start);
-            complete(&answer, &mut { answer.fuel_used })?;
+            complete(&answer, &mut { answer.fuel_of_script() })?;
         }
         Ok(spent)
     }
 
     fn turns_ns(&self, body: &[u8], turns: u32) -> PyResult<u64> {
         let order = order(&Bytes::copy_from_slice(body))?;
-        let mut fuel = self.answer(&order).fuel_used;
+        let mut fuel = self.answer(&order).fuel_of_script();
         let start = cpu_ns();
         for _ in 0..bounded(turns)? {
             complete(&black_box(self.answer(black_box(&order))), &mut fuel)?;
@@ -83,7 +84,7 @@ impl ScriptTimer {
 
     fn turns_with_body_ns(&self, body: &[u8], turns: u32) -> PyResult<u64> {
         let body = Bytes::copy_from_slice(body);
-        let mut fuel = self.answer(&order(&body)?).fuel_used;
+        let mut fuel = self.answer(&order(&body)?).fuel_of_script();
         let start = cpu_ns();
         for _ in 0..bounded(turns)? {
             let order = order(black_box(&body))?;
@@ -94,11 +95,12 @@ impl ScriptTimer {
 
     #[allow(clippy::needless_pass_by_value, reason = "PyO3 makes the list for us")]
     fn compile_ns(&self, scripts: Vec<String>) -> PyResult<u64> {
+        let deadline = Instant::now() + TIMEOUT;
         let start = cpu_ns();
         for script in &scripts {
-            let compiled = self
-                .shared
-                .program(script, &self.segment, GENERATION, Cold::Compile);
+            let compiled =
+                self.shared
+                    .program(script, &self.segment, GENERATION, Cold::Compile, deadline);
             if let Err(instead) = compiled {
                 return Err(refused(&instead));
             }
@@ -140,11 +142,11 @@ fn complete(answer: &Answer, fuel: &mut u64) -> PyResult<()> {
     if let Some(failure) = &answer.failure {
         return Err(PyValueError::new_err(failure.error.clone()));
     }
-    if answer.fuel_used > *fuel {
-        let text = format!("fuel {fuel} and then {}", answer.fuel_used);
+    if answer.fuel_of_script() > *fuel {
+        let text = format!("fuel {fuel} and then {}", answer.fuel_of_script());
         return Err(PyValueError::new_err(text));
     }
-    *fuel = answer.fuel_used;
+    *fuel = answer.fuel_of_script();
     Ok(())
 }
 

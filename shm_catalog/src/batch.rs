@@ -2,10 +2,15 @@
 //!
 //! A batch knows nothing of the segment's state, so several threads can each fill one; `Builder` puts them behind each other.
 
-use crate::builder::{BadRow, Kept, REPORTED_MAX, Row};
+use std::array;
+use std::sync::Arc;
+
+use crate::builder::{BadRow, Kept, REPORTED_MAX, Row, name_window};
+use crate::earlier::Earlier;
 use crate::layout::{RECORD_BYTES_MAX, RecordPlace, name_hash};
 use crate::mapping::PAGE;
 use crate::record::{Encoder, Fields, NAME_BYTES_MAX, framed_bytes};
+use crate::segment::Segment;
 
 /// The type of a command whose row has none.
 const DEFAULT_KIND: &[u8] = b"function";
@@ -17,6 +22,7 @@ const DEFAULT_INTERFACE: &[u8] = b"[]";
 #[derive(Debug)]
 pub struct Batch {
     encoder: Encoder,
+    earlier: Option<Earlier>,
     index_seed: u64,
     pub(crate) encoded: Vec<u8>,
     /// Their places as if the segment's records began with this batch.
@@ -27,9 +33,10 @@ pub struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn new(encoder: Encoder, index_seed: u64) -> Self {
+    pub(crate) fn new(encoder: Encoder, earlier: Option<Earlier>, index_seed: u64) -> Self {
         Self {
             encoder,
+            earlier,
             index_seed,
             encoded: Vec::new(),
             kept: Vec::new(),
@@ -42,26 +49,33 @@ impl Batch {
     /// Another one for the same segment, empty.
     #[must_use]
     pub fn sibling(&self) -> Self {
-        Self::new(self.encoder.clone(), self.index_seed)
+        Self::new(self.encoder.clone(), self.earlier.clone(), self.index_seed)
+    }
+
+    /// See `Builder::take_over`.
+    pub(crate) fn take_over(&mut self, earlier: Arc<Segment>) {
+        self.earlier = Earlier::new(earlier, &self.encoder);
     }
 
     /// Adds a row. A row that cannot be served is counted and left out.
     pub fn push(&mut self, row: &Row<'_>) {
-        let fields = match checked_fields(row) {
-            Ok(fields) => fields,
-            Err(reason) => {
-                self.reject(row.id, row.name, reason);
-                return;
-            }
-        };
+        if let Err(reason) = self.append(row) {
+            self.reject(row.id, row.name, reason);
+        }
+    }
+
+    fn append(&mut self, row: &Row<'_>) -> Result<(), String> {
+        let fields = fields_of(row)?;
         let record_bytes = self.encoder.record_bytes(&fields);
-        if record_bytes > RECORD_BYTES_MAX {
-            self.reject(
-                row.id,
-                row.name,
-                too_long("record", record_bytes as u64, RECORD_BYTES_MAX),
-            );
-            return;
+        let known = self
+            .earlier
+            .as_mut()
+            .and_then(|earlier| earlier.framed(&fields, record_bytes));
+        if known.is_none() {
+            check_text(&fields)?;
+            if record_bytes > RECORD_BYTES_MAX {
+                return Err(too_long("record", record_bytes as u64, RECORD_BYTES_MAX));
+            }
         }
         self.rows += 1;
         let end = self.encoded.len() + framed_bytes(record_bytes);
@@ -73,9 +87,15 @@ impl Batch {
             id: row.id,
             name_hash: name_hash(fields.name, self.index_seed),
             place: place.pack(),
+            name_start: array::from_fn(|window| name_window(fields.name, window * 8)),
         });
-        self.encoder
-            .append(&fields, record_bytes, &mut self.encoded);
+        match known {
+            Some(framed) => self.encoded.extend_from_slice(framed),
+            None => self
+                .encoder
+                .append(&fields, record_bytes, &mut self.encoded),
+        }
+        Ok(())
     }
 
     /// Counts a row that cannot be served. `name` is what the row has in its place.
@@ -104,7 +124,7 @@ impl Batch {
 }
 
 /// The fields of a row with their defaults, or why it cannot be served.
-fn checked_fields<'a>(row: &Row<'a>) -> Result<Fields<'a>, String> {
+fn fields_of<'a>(row: &Row<'a>) -> Result<Fields<'a>, String> {
     let name = match row.name {
         None => return Err("name is NULL".to_owned()),
         Some([]) => return Err("name is empty".to_owned()),
@@ -113,12 +133,16 @@ fn checked_fields<'a>(row: &Row<'a>) -> Result<Fields<'a>, String> {
         }
         Some(name) => name,
     };
-    let fields = Fields {
+    Ok(Fields {
         name,
         code: row.code.unwrap_or_default(),
         kind: row.kind.unwrap_or(DEFAULT_KIND),
         interface: row.interface.unwrap_or(DEFAULT_INTERFACE),
-    };
+    })
+}
+
+/// Refuses what is not UTF-8.
+fn check_text(fields: &Fields<'_>) -> Result<(), String> {
     let texts = [
         ("name", fields.name),
         ("code", fields.code),
@@ -133,7 +157,7 @@ fn checked_fields<'a>(row: &Row<'a>) -> Result<Fields<'a>, String> {
             ));
         }
     }
-    Ok(fields)
+    Ok(())
 }
 
 /// Why something over a limit is left out.

@@ -4,13 +4,14 @@
 //! with `pwrite`. Writing through a mapping instead costs a page fault and the zeroing of each
 //! page before its first store, and turns "no room" into SIGBUS.
 //!
-//! Memory of the process: the batches, and 24 bytes a row. The file grows in steps, each checked
+//! Memory of the process: the batches, and 40 bytes a row. The file grows in steps, each checked
 //! against the room there is and allocated before it is written.
 
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -21,6 +22,7 @@ use crate::layout::{RecordPlace, Regions, digest_start};
 use crate::mapping::{PAGE, open_write};
 use crate::record::{Encoder, SigningKeyMissing};
 use crate::room::RoomError;
+use crate::segment::Segment;
 
 /// Encoded bytes are written when this many are there: small enough to stay in a second-level
 /// cache, large enough that a system call does not show.
@@ -139,6 +141,21 @@ pub(crate) struct Kept {
     pub(crate) name_hash: u64,
     /// [`RecordPlace::pack`]; 0 once the row has lost to a duplicate.
     pub(crate) place: u64,
+    /// The first [`NAME_WINDOWS`] windows of the name: names are sorted without going out to their records, where each
+    /// would be a cache miss (0.15 s a million).
+    pub(crate) name_start: [u64; NAME_WINDOWS],
+}
+
+/// Windows of a name that stay in memory; many catalogues have names that begin alike.
+pub(crate) const NAME_WINDOWS: usize = 2;
+
+/// Eight bytes of a name as a number that orders like them, zeros behind its end.
+pub(crate) fn name_window(name: &[u8], skip: usize) -> u64 {
+    let rest = name.get(skip..).unwrap_or_default();
+    let mut bytes = [0; 8];
+    let taken = rest.len().min(8);
+    bytes[..taken].copy_from_slice(&rest[..taken]);
+    u64::from_be_bytes(bytes)
 }
 
 /// Fills one segment; [`Builder::finish`] completes it.
@@ -216,13 +233,18 @@ impl Builder {
             digest: DigestState(digest_start(options.wire)),
             written_bytes: 0,
             kept: Vec::new(),
-            staged: Batch::new(encoder, index_seed),
+            staged: Batch::new(encoder, None, index_seed),
             extent: Extent::new(options.reserve_bytes),
             max_bytes: options.max_bytes,
             rows: 0,
             bad_rows: 0,
             bad_rows_shown: Vec::new(),
         })
+    }
+
+    /// Lets rows that are in an earlier version, unchanged, take their records from it. To be called before the first row.
+    pub fn take_over(&mut self, earlier: Arc<Segment>) {
+        self.staged.take_over(earlier);
     }
 
     /// Rows seen so far, bad ones included.

@@ -1,7 +1,7 @@
 //! The arena: versions of the catalogue in shared memory, and the pages that announce them.
 //!
 //! One *segment* holds one version: the encoded reply to `SyncCatalog`, an index into it by name,
-//! and the names in order (`layout`). The supervisor fills it (`builder`, `batch`, `copy_stream`, `assembly`, `seal`), checks it
+//! and the names in order (`layout`). The supervisor fills it (`builder`, `batch`, `copy_stream`, `assembly`, `earlier`, `seal`), checks it
 //! (`verify`), keeps a copy on disk (`snapshot`) and tells the workers about it
 //! (`announcement`). A worker maps it read-only (`segment`) and answers from it. The definitions of a version, compiled, are
 //! in a segment of their own (`code`). Counters of
@@ -21,6 +21,7 @@ pub mod code;
 pub mod command;
 pub mod copy_stream;
 pub mod counters;
+mod earlier;
 mod growth;
 pub mod ids;
 pub mod layout;

@@ -102,7 +102,14 @@ impl ReadMap {
 
     /// Makes every page present, so that a reader takes no page fault.
     pub fn prefault(&self) {
-        for (from, bytes) in steps(self.0.len()) {
+        self.prefault_range(0, self.0.len());
+    }
+
+    /// Makes the pages present that lie in `[from, to)`; `from` is a multiple of [`PAGE`].
+    pub(crate) fn prefault_range(&self, from: usize, to: usize) {
+        let to = to.min(self.0.len());
+        for (offset, bytes) in steps(to.saturating_sub(from)) {
+            let from = from + offset;
             // Linux before 5.14 does not know MADV_POPULATE_READ; touching does the same, slower.
             if self
                 .0

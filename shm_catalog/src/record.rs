@@ -67,6 +67,18 @@ impl Encoder {
         })
     }
 
+    /// The form of its records.
+    #[must_use]
+    pub const fn wire(&self) -> WireForm {
+        self.wire
+    }
+
+    /// Whether records hold a package.
+    #[must_use]
+    pub const fn signs(&self) -> bool {
+        self.signer.is_some()
+    }
+
     /// Bytes that `append` will write as the record itself, without tag and length before it.
     #[must_use]
     pub fn record_bytes(&self, fields: &Fields<'_>) -> usize {
@@ -182,6 +194,29 @@ pub fn check(record: &[u8], wire: WireForm) -> Option<&[u8]> {
         rest = &after_length[bytes as usize..];
     }
     hash_seen.then_some(name)
+}
+
+/// Whether a standard record without a package is what `append` makes of `fields`; its hash is not looked at.
+#[must_use]
+pub fn is_of(record: &[u8], fields: &Fields<'_>) -> bool {
+    behind_field(record, 1, fields.name)
+        .and_then(|rest| behind_field(rest, 2, fields.code))
+        .and_then(|rest| rest.strip_prefix(&[field_tag(3), HASH_BYTES as u8]))
+        .and_then(|rest| rest.get(HASH_BYTES..))
+        .and_then(|rest| behind_field(rest, 4, fields.kind))
+        .and_then(|rest| behind_field(rest, 5, fields.interface))
+        .is_some_and(<[u8]>::is_empty)
+}
+
+/// What follows a field as `append_field` writes it; `None` when something else is there.
+fn behind_field<'r>(record: &'r [u8], number: u8, content: &[u8]) -> Option<&'r [u8]> {
+    if content.is_empty() {
+        return Some(record);
+    }
+    let (bytes, rest) = read_varint(record.strip_prefix(&[field_tag(number)])?)?;
+    (bytes == content.len() as u64)
+        .then(|| rest.strip_prefix(content))
+        .flatten()
 }
 
 /// Splits a varint off the front of `bytes`.

@@ -1,14 +1,15 @@
 //! Completing a segment: duplicates out, then tail, index, names and header behind the records.
 
+use std::cmp::Ordering;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::builder::{BuildError, Builder, Kept, REPORTED_MAX};
+use crate::builder::{BuildError, Builder, Kept, REPORTED_MAX, name_window};
 use crate::ids::Digest;
 use crate::layout::{Header, HeaderFields, RecordPlace, Regions, digest_start, index_home};
 use crate::mapping::{PAGE, ReadMap, WriteMap};
-use crate::record::{framed_bytes, name_of, reply_tail};
+use crate::record::{NAME_BYTES_MAX, framed_bytes, name_of, reply_tail};
 
 /// Fewer names than this are sorted by comparing them whole.
 const COMPARED_WHOLE_MAX: usize = 16;
@@ -222,9 +223,8 @@ fn write_names(kept: &[Kept], records: &Records<'_>, names: &mut [u8]) {
             row: row as u32,
         })
         .collect();
-    sort_by_name(&mut ranks, 0, &|rank| {
-        records.name(kept[rank.row as usize].place)
-    });
+    let names_of = Names { kept, records };
+    names_of.sort(&mut ranks, 0);
     for (entry, rank) in names.chunks_exact_mut(8).zip(ranks) {
         let offset = RecordPlace::unpack(kept[rank.row as usize].place).offset;
         entry.copy_from_slice(&offset.to_le_bytes());
@@ -238,29 +238,48 @@ struct Rank {
     row: u32,
 }
 
-/// Sorts by the bytes of the names from `skip` on; those before are equal. The depth of the
-/// recursion is at most 256 / 8.
-fn sort_by_name<'a>(ranks: &mut [Rank], skip: usize, name: &impl Fn(&Rank) -> &'a [u8]) {
-    if ranks.len() <= COMPARED_WHOLE_MAX || skip > crate::record::NAME_BYTES_MAX {
-        ranks.sort_unstable_by(|left, right| name(left).cmp(name(right)));
-        return;
-    }
-    for rank in ranks.iter_mut() {
-        rank.window = window(name(rank), skip);
-    }
-    ranks.sort_unstable_by_key(|rank| rank.window);
-    for equal in ranks.chunk_by_mut(|left, right| left.window == right.window) {
-        if equal.len() > 1 {
-            sort_by_name(equal, skip + 8, name);
-        }
-    }
+/// The names of the rows.
+struct Names<'a> {
+    kept: &'a [Kept],
+    records: &'a Records<'a>,
 }
 
-/// Eight bytes of a name as a number that orders like them, zeros behind its end.
-fn window(name: &[u8], skip: usize) -> u64 {
-    let rest = name.get(skip..).unwrap_or_default();
-    let mut bytes = [0; 8];
-    let taken = rest.len().min(8);
-    bytes[..taken].copy_from_slice(&rest[..taken]);
-    u64::from_be_bytes(bytes)
+impl Names<'_> {
+    /// Sorts by the bytes of the names from window `first` on; those before are equal. The depth of the recursion is at
+    /// most 256 / 8.
+    fn sort(&self, ranks: &mut [Rank], first: usize) {
+        if ranks.len() <= COMPARED_WHOLE_MAX || first * 8 > NAME_BYTES_MAX {
+            ranks.sort_unstable_by(|left, right| self.compare(left, right));
+            return;
+        }
+        for rank in ranks.iter_mut() {
+            rank.window = self.window(rank, first);
+        }
+        ranks.sort_unstable_by_key(|rank| rank.window);
+        for equal in ranks.chunk_by_mut(|left, right| left.window == right.window) {
+            if equal.len() > 1 {
+                self.sort(equal, first + 1);
+            }
+        }
+    }
+
+    fn window(&self, rank: &Rank, number: usize) -> u64 {
+        let row = &self.kept[rank.row as usize];
+        match row.name_start.get(number) {
+            Some(window) => *window,
+            None => name_window(self.records.name(row.place), number * 8),
+        }
+    }
+
+    /// Only names that begin alike are read from their records.
+    fn compare(&self, left: &Rank, right: &Rank) -> Ordering {
+        let (left, right) = (
+            &self.kept[left.row as usize],
+            &self.kept[right.row as usize],
+        );
+        let name = |row: &Kept| self.records.name(row.place);
+        left.name_start
+            .cmp(&right.name_start)
+            .then_with(|| name(left).cmp(name(right)))
+    }
 }

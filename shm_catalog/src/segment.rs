@@ -150,6 +150,11 @@ impl Segment {
     pub fn prefault(&self) {
         self.map.prefault();
     }
+
+    /// See [`ReadMap::prefault_range`]; the bytes are of the segment.
+    pub(crate) fn prefault_range(&self, from: usize, to: usize) {
+        self.map.prefault_range(from, to);
+    }
 }
 
 /// A segment's bytes with its checked header: all reading is written against this, so that it

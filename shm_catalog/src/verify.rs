@@ -1,7 +1,8 @@
 //! Checking a whole segment: what the supervisor does before it announces one.
 //!
 //! Two threads, because either half is bound by memory latency or by one core's share of it:
-//! one walks the records and takes the digest, the other walks index and names.
+//! one walks the records and looks each up, the other takes the digest and walks index and names.
+//! A million commands of 1 KB: 0.4 s with the digest in the first half, which then was nine tenths of the work.
 //!
 //! Together they show that index, names and records name the same set. The walk finds n records
 //! and each one's name leads through the index to that record, so names are distinct and n entries
@@ -14,6 +15,7 @@
 
 use crate::ids::Digest;
 use crate::layout::{RECORD_TAG, RecordPlace, digest_start, index_home, name_hash};
+use crate::mapping::PAGE;
 use crate::record;
 use crate::segment::{Segment, SegmentView};
 
@@ -22,16 +24,20 @@ use crate::segment::{Segment, SegmentView};
 #[error("the segment is damaged: {0}")]
 pub struct VerifyError(pub String);
 
-/// The digest is taken over this much at a time, behind the walk, while it is in the cache.
-const DIGEST_STEP_BYTES: usize = 128 << 10;
-
 impl Segment {
     /// Checks every record, the digest, the index and the names.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn verify(&self) -> Result<(), VerifyError> {
-        self.prefault();
+        let bytes = self.view().bytes.len();
+        let middle = bytes / 2 / PAGE as usize * PAGE as usize;
+        std::thread::scope(|scope| {
+            let second_half = || self.prefault_range(middle, bytes);
+            // Whoever walks through pages that are not there only takes longer.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, second_half);
+            self.prefault_range(0, middle);
+        });
         self.view().verify()
     }
 }
@@ -45,7 +51,10 @@ impl SegmentView<'_> {
     /// # Errors
     /// The first thing that is wrong.
     pub fn verify(&self) -> Result<(), VerifyError> {
-        let check_names = || self.check_index_and_names();
+        let check_names = || {
+            self.check_digest()?;
+            self.check_index_and_names()
+        };
         let (records, names) = std::thread::scope(|scope| {
             // No thread to be had is no reason to call a segment damaged.
             let Ok(names) = std::thread::Builder::new().spawn_scoped(scope, check_names) else {
@@ -68,9 +77,6 @@ impl SegmentView<'_> {
     /// Walks the records region from end to end. Returns the sum over their offsets.
     fn check_records(&self) -> Result<u64, VerifyError> {
         let records = self.records();
-        let wire = self.header.wire();
-        let mut digest = digest_start(wire);
-        let mut digested = 0;
         let mut walked = 0;
         let mut commands = 0u64;
         let mut offsets_sum = 0u64;
@@ -85,28 +91,32 @@ impl SegmentView<'_> {
             }
             self.check_entries(&batch)?;
             commands += batch.len() as u64;
-            if walked - digested >= DIGEST_STEP_BYTES {
-                digest.update(&records[digested..walked]);
-                digested = walked;
-            }
         }
-        digest.update(&records[digested..]);
         if commands != self.header.commands {
             return fail(format!(
                 "{} commands expected, found {commands}",
                 self.header.commands
             ));
         }
+        Ok(offsets_sum)
+    }
+
+    /// Takes the digest of the records, and compares what the reply has behind them.
+    fn check_digest(&self) -> Result<(), VerifyError> {
+        let records = self.records();
+        let wire = self.header.wire();
+        let mut digest = digest_start(wire);
+        digest.update(records);
         let digest = Digest::from(digest.digest128());
         if digest != Digest(self.header.digest) {
             return fail("the digest does not match the records".to_owned());
         }
         if self.sync_body().get(records.len()..)
-            != Some(&record::reply_tail(wire, commands, digest))
+            != Some(&record::reply_tail(wire, self.header.commands, digest))
         {
             return fail("the fields behind the records are not those of the reply".to_owned());
         }
-        Ok(offsets_sum)
+        Ok(())
     }
 
     /// The record that begins at `at` in the records region: name, place, and where it ends.

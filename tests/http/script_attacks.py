@@ -108,7 +108,7 @@ FLAT_CHAINS = {
     "a < a": Attack("x = a" + " < a" * 200_000, TOO_LARGE, '{"a": 1}'),
     "a, a": Attack("x = [" + "a, " * 300_000 + "]", TOO_LARGE, '{"a": 1}'),
     "texts side by side": Attack("x = " + "'a' " * 200_000, TOO_LARGE),
-    "a + a in a condition": Attack("if(0, 0, `a" + "+a" * 400_000 + "`)\nx = 1\nend()", ANSWERED, '{"a": 1}'),
+    "a + a in a condition": Attack("if(0, 0, `a" + "+a" * 400_000 + "`)\nx = 1\nend()", MEMORY, '{"a": 1}'),
     "arguments": Attack("addVar(" + "a," * 500_000 + ")", TOO_LARGE, '{"a": 1}'),
 }
 

@@ -12,12 +12,12 @@ import pytest
 
 from tests.appliance.catalog import write_command
 from tests.appliance.process import Appliance, serving
-from tests.http.client import Reply, bare, connected, read_to_end, send, statuses
+from tests.http.client import bare, connected, read_to_end, send, statuses
 from tests.http.conftest import HTTP
+from tests.http.executions import JSON, ask, assert_clean, http_pid
 from tests.http.script_attacks import ATTACKS, LIMIT_MS, Attack, loop
 from tests.waiting import wait_until
 
-JSON = {"Content-Type": "application/json"}
 IN_TIME_S = LIMIT_MS / 1000 * 1.1 + 0.6
 """What is more than the limit and a tenth of it is the way of 1 MB there and back on a busy host."""
 GROWTH_MAX_KB = 8 << 10
@@ -25,9 +25,6 @@ QUIET_S = 10.0
 STEADY_LOOKS = 400
 """At 5 ms each and more: idle workers give memory back about once a second."""
 SETTLE_TIMEOUT_S = 60.0
-
-INLINE = {"script": "addVar(x, 1)\naddResult(x)"}
-ON_THE_THREAD = {"script": f"{loop(2_000, 'x = i')}\naddResult(x)"}
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +58,6 @@ def work_as_ever(connection: http.client.HTTPConnection) -> None:
     assert_clean(connection)
 
 
-def http_pid(appliance: Appliance) -> int:
-    """Of the HTTP worker."""
-    return next(worker.pid for worker in appliance.status().workers if worker.role == "http")
-
-
 def anonymous_kb(pid: int) -> int:
     """RssAnon of a process."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -82,22 +74,6 @@ def settled_kb(pid: int) -> int:
 
     wait_until(stays, SETTLE_TIMEOUT_S, "the worker's memory to stay as it is")
     return seen[-1]
-
-
-def ask(connection: http.client.HTTPConnection, body: bytes) -> Reply:
-    """One script over a kept connection."""
-    return send(connection, "POST", "/api/v1/execute", body, JSON)
-
-
-def assert_clean(connection: http.client.HTTPConnection) -> None:
-    """An ordinary request is answered as ever, at once and on the VM thread."""
-    for request, expected in ((INLINE, 1), (ON_THE_THREAD, 2_000)):
-        reply = ask(connection, json.dumps(request).encode())
-        assert reply.status == 200
-        found = reply.json()
-        assert found["result"] == {"x": expected}
-        assert set(found["variables"]) <= {"x", "i"}
-        assert all(entry["success"] for entry in found["logs"])
 
 
 @pytest.mark.usefixtures("at_first")

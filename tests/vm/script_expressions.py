@@ -164,8 +164,7 @@ class Writer:
             lambda: f"{part()} < {part()} {self.one('<', '==', '>=')} {part()}",
             lambda: f"{self.one(*functions)}({part()})",
             lambda: f"{self.one(*functions)}({part()}) + 0",
-            # Not of `str`: the VM looks for an unknown encoding before it looks at what is to be decoded.
-            lambda: f"{self.one(*functions).replace('str', 'int')}({part()}, {part()})",
+            lambda: f"{self.one(*functions)}({part()}, {part()})",
             lambda: f"{self.one(*TEXTS, *LISTS, 'd', 'a', 'f')}.{self.one(*METHODS)}",
             lambda: f"{self.one('xs', 'l', 's', 'u', 'd', 'row')}[{part()}]",
             lambda: (

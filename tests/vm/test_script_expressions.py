@@ -35,7 +35,7 @@ COMMANDS = {
 STATEMENTS_A_SCRIPT = 12
 SCRIPTS = 400 * int(os.environ.get("DIFFERENTIAL", "1"))
 # The words of the parser of Python are its own.
-SYNTAX = re.compile(r"\(<unknown>, line \d+\)$")
+SYNTAX = re.compile(r"\(<(unknown|expression)>, line \d+\)$")
 
 
 def on_the_vm(machine: subprocess.Popen[str], body: str, units: int) -> tuple[int, dict[str, Any]]:

@@ -174,12 +174,17 @@ pub fn compile(script: &str, catalog: &dyn Catalog) -> Result<Program, Failure> 
         position: Some(position(script, error.span.start)),
         command: None,
     })?;
-    crate::compile::script(&parsed, catalog).map_err(|Problem { span, message }| Failure {
-        status: 400,
-        code: "script_too_large",
-        error: message,
-        position: Some(position(script, span.start)),
-        command: None,
+    crate::compile::script(&parsed, catalog).map_err(|Problem { span, message }| {
+        if !catalog.is_wanted() {
+            return Failure::of_limit(Limit::Deadline);
+        }
+        Failure {
+            status: 400,
+            code: "script_too_large",
+            error: message,
+            position: Some(position(script, span.start)),
+            command: None,
+        }
     })
 }
 
@@ -265,6 +270,16 @@ pub struct Answer {
     pub failure: Option<Failure>,
     /// Units of work that were used.
     pub fuel_used: u64,
+    /// Of those, the units for specialising definitions: whoever is the first to need one pays for it.
+    pub fuel_specialising: u32,
+}
+
+impl Answer {
+    /// Units of work that the script itself used: the same for each run of it that finds the same specialised code.
+    #[must_use]
+    pub const fn fuel_of_script(&self) -> u64 {
+        self.fuel_used.saturating_sub(self.fuel_specialising as u64)
+    }
 }
 
 /// How far an execution came in a slice.
@@ -318,11 +333,7 @@ impl Execution {
             evaluated: Rc::new(FrozenVec::new()),
             program,
         };
-        let running = Running::try_new(memory, |memory| {
-            let context =
-                Context::new(&memory.arena, granted(FUEL_MAX), inputs.now_us, inputs.seed);
-            machine(memory, context, inputs)
-        })?;
+        let running = Running::try_new(memory, |memory| machine(memory, inputs))?;
         Ok(Self {
             running,
             collect_at_bytes: due_at(inputs.memory_bytes, 0),
@@ -452,6 +463,7 @@ impl Execution {
             body: failure.body(),
             failure: Some(failure),
             fuel_used: 0,
+            fuel_specialising: 0,
         }
     }
 }
@@ -479,32 +491,40 @@ fn due_at(quota_bytes: usize, live_bytes: usize) -> usize {
     live_bytes + live_bytes.max(quota_bytes / 8).min(room / 2)
 }
 
-fn machine<'a>(
-    memory: &'a Memory,
-    context: Context<'a>,
-    inputs: &Inputs<'_>,
-) -> Result<Machine<'a>, Failure> {
-    let mut context = context;
-    let mut prepare = || -> Result<Machine<'a>, Fault<'a>> {
-        let host = host(&mut context, inputs)?;
-        let budget = Budget::new(inputs.fuel.min(FUEL_MAX));
-        let context = Context::new(context.arena(), budget, inputs.now_us, inputs.seed);
-        Machine::new(
-            context,
-            &memory.program,
-            &memory.evaluated,
-            host,
-            inputs.clock,
-            inputs.specialise_after,
-        )
-    };
-    prepare().map_err(|fault| match fault {
-        Fault::Raised(exception) => {
-            Failure::request("bad_request", text_of(&mut context, exception))
+fn machine<'a>(memory: &'a Memory, inputs: &Inputs<'_>) -> Result<Machine<'a>, Failure> {
+    let (budget, seed) = (granted(FUEL_MAX), inputs.seed);
+    let mut context = Context::new(&memory.arena, budget, inputs.now_us, seed);
+    let host = match host(&mut context, inputs) {
+        Ok(host) => host,
+        Err(Fault::Raised(exception)) => {
+            let text = text_of(&mut context, exception);
+            return Err(Failure::request("bad_request", text));
         }
+        Err(Fault::Limit(limit)) => return Err(Failure::of_limit(limit)),
+        Err(Fault::Internal(what)) => return Err(Failure::request("internal", what)),
+    };
+    *context.budget() = Budget::new(inputs.fuel.min(FUEL_MAX));
+    let machine = Machine::new(
+        context,
+        &memory.program,
+        &memory.evaluated,
+        host,
+        inputs.clock,
+        inputs.specialise_after,
+    );
+    machine.map_err(|fault| match fault {
         Fault::Limit(limit) => Failure::of_limit(limit),
+        Fault::Raised(_) => Failure::request("internal", "a program that cannot begin"),
         Fault::Internal(what) => Failure::request("internal", what),
     })
+}
+
+/// What every execution has from its start, as one piece: each alone costs as much to allocate as all together.
+struct Parts<'a> {
+    texts: [Text<'a>; 7],
+    objects: [Object<'a>; 5],
+    dicts: [Dict<'a>; 3],
+    body: Bytes<'a>,
 }
 
 /// The executor's side of an execution at its start.
@@ -516,31 +536,53 @@ pub(crate) fn host<'a>(
     let variables: &'a Dict<'a> = variables(context, inputs)?;
     let query = parameters(context, inputs.query)?;
     let form = parameters(context, inputs.form)?;
-    let body = arena.alloc(Bytes(arena.alloc_slice(inputs.body)?))?;
-    let text = |text: &'static str| arena.alloc(Text::new(text));
-    let object = |object: Object<'a>| arena.alloc(object).map(Value::Object);
-    let empty: &'a Dict<'a> = context.dict()?;
+    let Parts {
+        texts: [properties, names, branches, sequence, yes, no, last_error],
+        objects: [executor, connector, handler, request, logger],
+        dicts: [results, empty, asynced_functions],
+        body,
+    } = arena.alloc(Parts {
+        texts: [
+            "properties",
+            "context",
+            "branches",
+            "sequence",
+            "true",
+            "false",
+            "__last_error__",
+        ]
+        .map(Text::new),
+        objects: [
+            Object::Executor,
+            Object::Connector,
+            Object::Handler,
+            Object::Request,
+            Object::Logger,
+        ],
+        dicts: [Dict::new(), Dict::new(), Dict::new()],
+        body: Bytes(arena.alloc_slice(inputs.body)?),
+    })?;
     let fixed = Fixed {
-        properties: text("properties")?,
-        context: text("context")?,
-        branches: text("branches")?,
-        sequence: text("sequence")?,
-        yes: text("true")?,
-        no: text("false")?,
-        last_error: text("__last_error__")?,
-        executor: object(Object::Executor)?,
-        connector: object(Object::Connector)?,
-        handler: object(Object::Handler)?,
-        request: object(Object::Request)?,
-        logger: object(Object::Logger)?,
+        properties,
+        context: names,
+        branches,
+        sequence,
+        yes,
+        no,
+        last_error,
+        executor: Value::Object(executor),
+        connector: Value::Object(connector),
+        handler: Value::Object(handler),
+        request: Value::Object(request),
+        logger: Value::Object(logger),
     };
     Ok(arena.alloc(Host {
         variables,
-        results: context.dict()?,
+        results,
         try_level: std::cell::Cell::new(0),
         local_vars: std::cell::Cell::new(empty),
         function_local_vars: empty,
-        asynced_functions: context.dict()?,
+        asynced_functions,
         query,
         body,
         form,
@@ -633,6 +675,7 @@ fn failed(machine: &mut Machine<'_>, failure: Failure) -> Answer {
         body: failure.body(),
         failure: Some(failure),
         fuel_used,
+        fuel_specialising: machine.specialising_units(),
     }
 }
 
@@ -648,12 +691,14 @@ fn answer<'a>(memory: &'a Memory, machine: &mut Machine<'a>) -> Answer {
             body: String::new(),
             failure: None,
             fuel_used,
+            fuel_specialising: machine.specialising_units(),
         },
         Ok(()) => Answer {
             status,
             body: out.into_string(),
             failure: None,
             fuel_used,
+            fuel_specialising: machine.specialising_units(),
         },
         Err(Fault::Raised(exception)) => {
             let mut failure = failure_of(memory, machine, exception);

@@ -24,6 +24,20 @@ pub struct Definition {
 }
 
 impl Definition {
+    /// Bytes that it holds, but for what was specialised of it ([`crate::limits::SPECIALISED_BYTES_MAX`]).
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        let code = match &self.code {
+            Ok(code) => code.weight_bytes(),
+            Err(error) => error.message.len(),
+        };
+        let items = self
+            .items
+            .iter()
+            .map(|item| item.len() + size_of::<Box<str>>());
+        size_of::<Self>() + self.name.len() + items.sum::<usize>() + code
+    }
+
     /// Compile a definition. `interface_json` is the record's: a list of objects with `item` (or `name`).
     #[must_use]
     pub fn new(name: &str, source: &str, interface_json: &str) -> Self {
@@ -44,6 +58,12 @@ impl Definition {
 pub trait Catalog {
     /// The definition of a command, or nothing when there is no such command.
     fn definition(&self, name: &str) -> Option<Arc<Definition>>;
+
+    /// Is the program still wanted? Asked now and then ([`crate::limits::STATEMENTS_BETWEEN_LOOKS`]) while a script is
+    /// compiled, which ends when it is not.
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 /// A compiled script with the definitions that it names: all that an execution needs, for any number of executions.

@@ -253,6 +253,44 @@ fn only_ways_round_need_to_be_counted() {
     );
 }
 
+#[test]
+fn handlers_that_bisection_would_not_find_are_refused() {
+    let mut code = code("add =r4 r0 r1\nadd =r4 r0 r1\nreturn r4\nreturn r0\nreturn r1");
+    for (start, end, target) in [(1, 2, 3), (0, 2, 4)] {
+        let (target, caught) = (Target(target), Dst(7));
+        code.handlers.push(Handler {
+            start,
+            end,
+            target,
+            caught,
+        });
+    }
+    assert_eq!(verify(&code), Err("handlers that would not be found"));
+    code.seal();
+    assert_eq!(verify(&code), Ok(()));
+    code.handlers.swap(0, 1);
+    assert_eq!(verify(&code), Err("handlers that would not be found"));
+}
+
+#[test]
+fn more_handlers_than_a_text_can_nest_are_refused() {
+    let covered = |count: usize| {
+        let mut code = code("add =r4 r0 r1\nreturn r4\nreturn r0");
+        code.handlers = (0..count)
+            .map(|_| Handler {
+                start: 0,
+                end: 2,
+                target: Target(2),
+                caught: Dst(7),
+            })
+            .collect();
+        code.seal();
+        verify(&code)
+    };
+    assert_eq!(covered(3), Ok(()));
+    assert_eq!(covered(4), Err("too many handlers"));
+}
+
 struct NoCommands;
 
 impl Catalog for NoCommands {

@@ -11,6 +11,7 @@ use shm_catalog::{BuildReport, Builder, BuilderOptions, Row, SegmentId, WireForm
 
 use super::errors::{ArenaError, SegmentError};
 use super::feeder::Feeder;
+use super::segment::PySegment;
 use crate::background;
 
 /// Above this a row is worth letting other Python threads run: some 30 µs of hashing.
@@ -77,6 +78,17 @@ impl SegmentBuilder {
             Builder::open(name, SegmentId(segment_id), &options).map_err(ArenaError::from)?;
         Ok(Self {
             state: Mutex::new(State::Pushing(Box::new(builder))),
+        })
+    }
+
+    fn take_over(&self, earlier: &PySegment) -> PyResult<()> {
+        let earlier = earlier.mapped()?;
+        self.with_state(|state| {
+            let State::Pushing(builder) = state else {
+                return Err(closed());
+            };
+            builder.take_over(earlier);
+            Ok(())
         })
     }
 

@@ -18,7 +18,7 @@ pub struct PySegment {
 }
 
 impl PySegment {
-    fn mapped(&self) -> PyResult<Arc<Segment>> {
+    pub(super) fn mapped(&self) -> PyResult<Arc<Segment>> {
         let mapped = self.mapped.lock().unwrap_or_else(PoisonError::into_inner);
         mapped
             .clone()

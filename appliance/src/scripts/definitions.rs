@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use shm_catalog::{CodeSegment, Command, Segment, SourceHash};
 use vm::limits::DEFINITION_BYTES_MAX;
@@ -124,7 +125,8 @@ impl Definitions {
         (entry.digest == digest).then(|| Arc::clone(&entry.definition))
     }
 
-    fn keep(&self, name: &str, digest: u128, bytes: usize, definition: &Arc<Definition>) {
+    fn keep(&self, name: &str, digest: u128, definition: &Arc<Definition>) {
+        let bytes = definition.weight_bytes() + name.len();
         let mut kept = self.kept_now();
         if let Some(before) = kept.by_name.remove(name) {
             kept.bytes -= before.bytes;
@@ -171,17 +173,25 @@ pub struct Asked<'a> {
     definitions: &'a Definitions,
     segment: &'a Segment,
     cold: Cold,
+    /// From then on nobody waits for what is compiled.
+    deadline: Instant,
     left: Cell<bool>,
     names: RefCell<HashMap<Box<str>, RecordDigest>>,
 }
 
 impl<'a> Asked<'a> {
-    /// Of this version.
-    pub fn new(definitions: &'a Definitions, segment: &'a Segment, cold: Cold) -> Self {
+    /// Of this version, until `deadline`.
+    pub fn new(
+        definitions: &'a Definitions,
+        segment: &'a Segment,
+        cold: Cold,
+        deadline: Instant,
+    ) -> Self {
         Self {
             definitions,
             segment,
             cold,
+            deadline,
             left: Cell::new(false),
             names: RefCell::default(),
         }
@@ -215,9 +225,12 @@ impl Catalog for Asked<'_> {
             return None;
         };
         let definition = Arc::new(definition);
-        self.definitions
-            .keep(name, digest, record.len(), &definition);
+        self.definitions.keep(name, digest, &definition);
         Some(definition)
+    }
+
+    fn is_wanted(&self) -> bool {
+        Instant::now() < self.deadline
     }
 }
 
@@ -226,6 +239,7 @@ mod tests {
     use super::*;
     use crate::plane::test_segment::{code_segment, segment};
     use shm_catalog::code::EntryKind;
+    use std::time::Duration;
 
     const GOOD: &str = "self.conector.variables['x'] = 1\n";
 
@@ -251,7 +265,8 @@ mod tests {
         name: &str,
         cold: Cold,
     ) -> (Option<Arc<Definition>>, bool) {
-        let asked = Asked::new(definitions, segment, cold);
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let asked = Asked::new(definitions, segment, cold, deadline);
         let definition = asked.definition(name);
         (definition, asked.has_left_any())
     }
@@ -370,5 +385,33 @@ mod tests {
                 .is_ok()
         );
         assert_eq!(definitions.take_counts(), [0, 1]);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_by_what_it_holds_and_not_by_its_text() {
+        // A short text with much code: `finally` is copied to each way out.
+        let code = format!(
+            "while 1:\n try:\n{} finally:\n{}",
+            "  if a: continue\n".repeat(20),
+            "  a=1\n".repeat(500)
+        );
+        let definition = Arc::new(Definition::new("large", &code, "[]"));
+        let weight = definition.weight_bytes();
+        assert!(weight > 30 * code.len(), "{weight} of {}", code.len());
+        let definitions = Definitions::default();
+        let mut most = 0;
+        for number in 0..DEFINITIONS_BYTES_MAX / weight * 2 {
+            definitions.keep(&format!("c{number}"), 1, &definition);
+            let kept = definitions.kept_now();
+            assert!(kept.bytes <= DEFINITIONS_BYTES_MAX);
+            assert!(kept.bytes >= kept.by_name.len() * weight);
+            most = most.max(kept.by_name.len());
+        }
+        assert!(most > 1 && most < DEFINITIONS_MAX, "{most}");
+        // The same name again takes the place of what it had.
+        let before = definitions.kept_now().bytes;
+        let last = DEFINITIONS_BYTES_MAX / weight * 2 - 1;
+        definitions.keep(&format!("c{last}"), 2, &definition);
+        assert_eq!(definitions.kept_now().bytes, before);
     }
 }

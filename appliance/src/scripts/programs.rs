@@ -2,7 +2,7 @@
 //! were when it was compiled.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shm_catalog::{Generation, Segment};
@@ -21,9 +21,29 @@ pub struct Programs {
 
 #[derive(Default)]
 struct Kept {
-    by_text: HashMap<u128, Entry>,
+    by_text: HashMap<u128, Entry, BuildHasherDefault<OfPlace>>,
     bytes: usize,
     uses: u64,
+}
+
+/// A place is a hash already, under a key of its own.
+#[derive(Default)]
+struct OfPlace(u64);
+
+impl Hasher for OfPlace {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u128(&mut self, place: u128) {
+        self.0 = place as u64;
+    }
 }
 
 struct Entry {

@@ -5,7 +5,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use crate::plane::version::Version;
 use super::admission::Admission;
 use super::definitions::{Asked, Cold, Definitions};
 use super::job::{Job, Work};
-use super::limits::{INLINE_BYTES_MAX, OVERDUE};
+use super::limits::{INLINE_BYTES_MAX, INLINE_NESTING_MAX, OVERDUE};
 use super::pool;
 use super::programs::Programs;
 use super::queue::{Queue, Rank};
@@ -91,10 +91,12 @@ pub(crate) struct Shared {
     pub(super) admission: Admission,
     /// Slices that VM threads have begun.
     #[cfg(test)]
-    pub(super) slices: std::sync::atomic::AtomicU64,
+    pub(super) slices: AtomicU64,
     definitions: Definitions,
     programs: Programs,
     memory_bytes: usize,
+    /// Executions so far. Each has its seed from its number, under keys that nobody knows.
+    begun: AtomicU64,
     seeds: RandomState,
 }
 
@@ -257,10 +259,11 @@ impl Shared {
             queue: Queue::new(),
             admission: Admission::new(threads),
             #[cfg(test)]
-            slices: std::sync::atomic::AtomicU64::new(0),
+            slices: AtomicU64::new(0),
             definitions: Definitions::default(),
             programs: Programs::new(),
             memory_bytes,
+            begun: AtomicU64::new(0),
             seeds: RandomState::new(),
         }
     }
@@ -273,7 +276,10 @@ impl Shared {
         generation: Generation,
         cold: Cold,
     ) -> Begun {
-        let program = match self.program(&order.script, segment, generation, cold) {
+        let Order {
+            script, deadline, ..
+        } = order;
+        let program = match self.program(script, segment, generation, cold, *deadline) {
             Ok(program) => program,
             Err(instead) => return instead,
         };
@@ -283,7 +289,9 @@ impl Shared {
             query: &order.query,
             form: &order.form,
             now_us: now_us(),
-            seed: self.seeds.hash_one(monotonic_ns()),
+            seed: self
+                .seeds
+                .hash_one(self.begun.fetch_add(1, Ordering::Relaxed)),
             memory_bytes: self.memory_bytes,
             clock: Some(monotonic_ns),
             ..Inputs::default()
@@ -298,21 +306,22 @@ impl Shared {
         }
     }
 
-    /// The program of a script, kept or compiled now; else what the order begins with instead.
+    /// The program of a script, kept or compiled now, by the deadline; else what the order begins with instead.
     pub(crate) fn program(
         &self,
         script: &str,
         segment: &Segment,
         generation: Generation,
         cold: Cold,
+        deadline: Instant,
     ) -> Result<Arc<Program>, Begun> {
         if let Some(program) = self.programs.find(script, segment, generation) {
             return Ok(program);
         }
-        if cold == Cold::Leave && script.len() > INLINE_BYTES_MAX {
+        if cold == Cold::Leave && !is_soon_compiled(script) {
             return Err(Begun::Cold);
         }
-        let asked = Asked::new(&self.definitions, segment, cold);
+        let asked = Asked::new(&self.definitions, segment, cold, deadline);
         let compiled = compile(script, &asked);
         if asked.has_left_any() {
             return Err(Begun::Cold);
@@ -326,6 +335,26 @@ impl Shared {
             Err(failure) => Err(Begun::Answered(of_failure(failure))),
         }
     }
+}
+
+/// Is a script compiled in the time that the loop thread has?
+fn is_soon_compiled(script: &str) -> bool {
+    if script.len() > INLINE_BYTES_MAX {
+        return false;
+    }
+    let mut open = 0_usize;
+    for byte in script.bytes() {
+        match byte {
+            b'(' => open += 1,
+            b')' => open = open.saturating_sub(1),
+            b'\n' => open = 0,
+            _ => {}
+        }
+        if open > INLINE_NESTING_MAX {
+            return false;
+        }
+    }
+    true
 }
 
 /// UTC, microseconds since 1970.
@@ -349,6 +378,7 @@ fn of_failure(failure: Failure) -> Answer {
         body: failure.body(),
         failure: Some(failure),
         fuel_used: 0,
+        fuel_specialising: 0,
     }
 }
 

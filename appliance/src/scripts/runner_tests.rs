@@ -85,3 +85,35 @@ fn who_is_new_waits_for_one_slice_of_each_thread_at_most() {
     drop(others);
     wait_until(|| runner.load().0 == 0);
 }
+
+#[test]
+fn a_script_whose_deadline_has_passed_is_not_compiled_to_its_end() {
+    let shared = Shared::new(1, 1 << 20);
+    let segment = crate::plane::test_segment::segment(1, &[]);
+    let compiled = |deadline: Instant| {
+        let script = "a=b\n".repeat(1_000);
+        shared.program(&script, &segment, Generation(1), Cold::Compile, deadline)
+    };
+    let Err(Begun::Answered(answer)) = compiled(Instant::now()) else {
+        panic!("it was compiled");
+    };
+    assert_eq!(answer.status, 504);
+    assert!(compiled(Instant::now() + Duration::from_mins(1)).is_ok());
+}
+
+#[test]
+fn scripts_that_take_long_to_compile_are_left_to_a_vm_thread() {
+    let shared = Shared::new(1, 1 << 20);
+    let segment = crate::plane::test_segment::segment(1, &[]);
+    let is_left = |script: &str| {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let compiled = shared.program(script, &segment, Generation(1), Cold::Leave, deadline);
+        matches!(compiled, Err(Begun::Cold))
+    };
+    let nested = |levels: usize| format!("{}1{}", "f(".repeat(levels), ")".repeat(levels));
+    assert!(!is_left(&nested(INLINE_NESTING_MAX)));
+    assert!(is_left(&nested(INLINE_NESTING_MAX + 1)));
+    assert!(!is_left(&"f(1)\ng(\n".repeat(500)));
+    assert!(!is_left(&"a".repeat(INLINE_BYTES_MAX)));
+    assert!(is_left(&"a".repeat(INLINE_BYTES_MAX + 1)));
+}

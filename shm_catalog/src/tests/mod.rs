@@ -4,6 +4,7 @@ mod building;
 mod code_segments;
 mod commands;
 mod copy_streams;
+mod earlier;
 mod hostile_bytes;
 mod slot_pages;
 mod snapshots;

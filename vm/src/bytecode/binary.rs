@@ -16,6 +16,7 @@
 use num_bigint::{BigInt, Sign};
 
 use super::code::{CallSite, Callee, Capture, Code, Constant, Handler, Parameters};
+use super::cover::covers;
 use super::op::{Op, TABLE};
 use super::operand::{
     Base, Binary, Child, Compare, Const, Conversion, Count, Dst, Few, Free, Site, Slot, Small, Src,
@@ -349,6 +350,7 @@ fn put_function(out: &mut Vec<u8>, code: &Code) {
         constants,
         hashes: _,
         handlers,
+        covers: _,
         registers,
         unset_start,
         unset_end,
@@ -435,6 +437,7 @@ fn function(input: &mut Input<'_>) -> Result<(Code, usize), BinaryError> {
         offsets,
         constants,
         hashes,
+        covers: covers(&handlers),
         handlers,
         registers,
         unset_start,

@@ -2,6 +2,7 @@
 
 use num_bigint::BigInt;
 
+use super::cover::{Cover, covers};
 use super::op::Op;
 use super::operand::{Const, Dst, Target};
 use crate::run::hash::hash_text;
@@ -127,6 +128,8 @@ pub struct Code {
     pub hashes: Vec<u64>,
     /// Handlers, inner ones first.
     pub handlers: Vec<Handler>,
+    /// Which of them gets which instruction's exception ([`Code::handler_at`]).
+    pub covers: Box<[Cover]>,
     /// Registers it needs.
     pub registers: u16,
     /// The registers from here to `unset_end` must be unbound at the start.
@@ -166,6 +169,7 @@ impl Code {
                 _ => 0,
             })
             .collect();
+        self.covers = covers(&self.handlers);
         for child in &mut self.children {
             child.seal();
         }

@@ -101,13 +101,11 @@ fn follow(code: &Code, given: u8, globals: &mut [u8]) -> Result<(), Escapes> {
         let op = &code.ops[place];
         let mut after = before.clone();
         step(code, *op, &mut after, globals)?;
-        for handler in &code.handlers {
-            if (handler.start as usize..handler.end as usize).contains(&place) {
-                for held in [&before, &after] {
-                    let mut caught = held.clone();
-                    caught[handler.caught.index()] = 0;
-                    reach(&mut known, &mut waiting, handler.target.index(), &caught);
-                }
+        if let Some(handler) = code.handler_at(place as u32) {
+            for held in [&before, &after] {
+                let mut caught = held.clone();
+                caught[handler.caught.index()] = 0;
+                reach(&mut known, &mut waiting, handler.target.index(), &caught);
             }
         }
         if let Some(target) = op.target() {

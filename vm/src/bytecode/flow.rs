@@ -9,23 +9,12 @@
 //! and loops in loops cost little more than loops beside each other.
 
 use super::code::{Capture, Code};
+use super::cover::{self, NONE};
 use super::op::{Op, Visitor};
 use super::operand::{Dst, NO_SRC, Src};
 use super::registers::{Registers, Wide};
 use super::turns;
-use crate::limits::DEFINITION_NESTING_MAX;
-
-/// Words of all sets of one function together; 16 MB. Tripped in `tests/verifier.rs`,
-/// `code_that_costs_too_much_to_check_is_refused`.
-const WORDS_MAX: usize = 1 << 21;
-
-/// Instructions and words of sets that may be looked at: some 50 ms. Compiled code takes each instruction once or twice.
-/// Tripped by the same test.
-const WORK_MAX: usize = 1 << 24;
-
-/// Handlers that cover one instruction, on average. They nest as deep as a definition's text, where `try` with `except`
-/// and `finally`, and the name of what was caught, make up to three of a level.
-const COVERS_MAX: usize = 3 * DEFINITION_NESTING_MAX;
+use crate::limits::{HANDLERS_COVERING_MAX, VERIFIED_WORDS_MAX, VERIFIED_WORK_MAX};
 
 /// Registers that fit into one word.
 const FEW: usize = u64::BITS as usize;
@@ -48,6 +37,9 @@ const UNWRITTEN: Refusal = Refusal::Wrong("a register is read that may not be wr
 /// inside are checked on their own.
 pub(super) fn check(code: &Code, given: &[u16]) -> Result<(), Problem> {
     let handlers = handlers(code)?;
+    if !cover::agree(code, &handlers) {
+        return Err((0, Refusal::Wrong("handlers that would not be found")));
+    }
     if turns::may_turn(code) {
         turns::check(code, &handlers)?;
     }
@@ -69,15 +61,13 @@ fn handlers(code: &Code) -> Result<Vec<u32>, Problem> {
     for (number, handler) in code.handlers.iter().enumerate().rev() {
         let range = handler.start as usize..handler.end as usize;
         covered += range.len();
-        if covered > code.ops.len() * COVERS_MAX {
+        if covered > code.ops.len() * HANDLERS_COVERING_MAX {
             return Err((range.start, Refusal::Large("too many handlers")));
         }
         handlers[range].fill(number as u32);
     }
     Ok(handlers)
 }
-
-const NONE: u32 = u32::MAX;
 
 /// A place where ways meet.
 struct Point<S> {
@@ -186,10 +176,10 @@ impl<'c, S: Registers> Flow<'c, S> {
         loop {
             let op = self.code.ops[place];
             self.work += 1;
-            if self.work > WORK_MAX {
+            if self.work > VERIFIED_WORK_MAX {
                 return Err((place, Refusal::Large("branches too tangled to check")));
             }
-            if self.words > WORDS_MAX {
+            if self.words > VERIFIED_WORDS_MAX {
                 let problem = "too many variables and branches in one function";
                 return Err((place, Refusal::Large(problem)));
             }

@@ -2,6 +2,7 @@
 
 pub mod binary;
 pub mod code;
+pub mod cover;
 pub mod escape;
 mod flow;
 pub mod listing;
@@ -10,6 +11,7 @@ pub mod operand;
 mod registers;
 mod turns;
 pub mod verify;
+mod weight;
 
 pub use code::{CallSite, Callee, Capture, Code, Constant, Handler, Parameters};
 pub use op::Op;

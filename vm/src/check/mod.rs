@@ -25,15 +25,13 @@ mod shadowing;
 #[cfg(test)]
 mod tests;
 
+use crate::limits::DIAGNOSTICS_MAX;
 use crate::script::tree::{CallId, EvaluationId, Script, StatementId, StatementKind};
 use crate::script::{Position, Span, parse_leniently};
 pub use catalog::{Catalog, most_similar};
 pub use codes::{Code, Severity};
 pub use render::render;
 use std::collections::HashSet;
-
-/// Diagnostics of one script; the rest are counted. Reached in `tests::only_so_many_are_listed`.
-pub const DIAGNOSTICS_MAX: usize = 500;
 
 /// One place of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]

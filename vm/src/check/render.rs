@@ -23,7 +23,7 @@ pub fn render(report: &Report, text: &str, file: &str) -> String {
     if report.diagnostics.is_empty() {
         return out;
     }
-    let source = Source::new(if text.len() <= crate::script::limits::SCRIPT_BYTES_MAX {
+    let source = Source::new(if text.len() <= crate::limits::SCRIPT_BYTES_MAX {
         text
     } else {
         ""

@@ -1,6 +1,7 @@
 //! Every kind of diagnostic has a script that shows it; good scripts have none.
 
-use super::{Catalog, DIAGNOSTICS_MAX, Severity, check, codes::CODES, render};
+use super::{Catalog, Severity, check, codes::CODES, render};
+use crate::limits::DIAGNOSTICS_MAX;
 use std::collections::HashSet;
 
 /// The commands of the embedded catalogue.

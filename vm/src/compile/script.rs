@@ -11,6 +11,7 @@ use crate::bytecode::operand::{
     Base, Const, Dst, Few, NO_CONST, Site, Src, Statement as StatementNumber, Target,
 };
 use crate::bytecode::{CallSite, Callee, Code, Constant, verify};
+use crate::limits::STATEMENTS_BETWEEN_LOOKS;
 use crate::program::{Catalog, Definition, Program};
 use crate::run::fault::Class;
 use crate::script::number::Integer;
@@ -79,15 +80,19 @@ pub fn script(script: &Script, catalog: &dyn Catalog) -> Result<Program, Problem
         statements: Vec::new(),
         inner: Compiler::new(script.expressions(), World::Script(FOUR)),
         nesting: 0,
+        unseen: 0,
     };
+    compiler.look()?;
     let mut codes: Vec<Code> = Vec::new();
     while codes.len() < compiler.parts.len() {
         let code = compiler.part(compiler.parts[codes.len()])?;
         codes.push(code);
     }
+    compiler.look()?;
     for code in &mut codes {
         code.seal();
     }
+    compiler.look()?;
     for (number, site) in codes
         .iter_mut()
         .flat_map(|code| &mut code.sites)
@@ -133,6 +138,8 @@ struct ScriptCompiler<'t> {
     statements: Vec<Box<str>>,
     inner: Compiler<'t>,
     nesting: usize,
+    /// Statements since the last look at whether the program is still wanted.
+    unseen: usize,
 }
 
 /// Where statements stand: what `return` does, and whether errors are handled between them.
@@ -164,6 +171,18 @@ struct LoopEnd {
 impl<'t> ScriptCompiler<'t> {
     fn function(&mut self) -> &mut Function<'t> {
         self.inner.function()
+    }
+
+    /// Goes on only if somebody wants the program.
+    fn look(&mut self) -> Compiled<()> {
+        self.unseen = 0;
+        if self.catalog.is_wanted() {
+            return Ok(());
+        }
+        Err(Problem {
+            span: Span::default(),
+            message: "nobody wants it any more".into(),
+        })
     }
 
     fn part(&mut self, part: Part) -> Compiled<Code> {
@@ -257,6 +276,10 @@ impl<'t> ScriptCompiler<'t> {
             };
             block.next += 1;
             let level = block.level;
+            self.unseen += 1;
+            if self.unseen >= STATEMENTS_BETWEEN_LOOKS {
+                self.look()?;
+            }
             let statement = *self.script.statement(id);
             self.function().at(statement.span);
             let protected = if level == Level::Top {

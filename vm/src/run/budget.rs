@@ -17,6 +17,8 @@ pub struct Budget {
     granted: i64,
     /// Units used in finished slices.
     used: u64,
+    /// Turns of a loop that are paid for and yet not run: none, and all of them once the slice is over.
+    held_turns: usize,
 }
 
 impl Budget {
@@ -28,6 +30,7 @@ impl Budget {
             after: i64::try_from(fuel).unwrap_or(i64::MAX),
             granted: 0,
             used: 0,
+            held_turns: 0,
         }
     }
 
@@ -39,6 +42,7 @@ impl Budget {
         self.left = i64::from(units).min(self.after);
         self.granted = self.left;
         self.after -= self.left;
+        self.held_turns = 0;
         if self.left <= 0 {
             Err(Limit::Fuel)
         } else {
@@ -62,6 +66,21 @@ impl Budget {
         self.left < 0
     }
 
+    /// How many turns of a loop must be paid for beside the next one. A loop compares what is paid for with this instead
+    /// of with 0, so that whether native work ended the slice costs it nothing.
+    #[inline]
+    #[must_use]
+    pub fn held_turns(&self) -> usize {
+        if METERED { self.held_turns } else { 0 }
+    }
+
+    /// Take back a [`Budget::tick`] that ended the slice, for what did not run.
+    pub fn give_back(&mut self) {
+        if METERED {
+            self.left += 1;
+        }
+    }
+
     /// Is the slice over, by native work for example?
     #[inline]
     #[must_use]
@@ -76,6 +95,9 @@ impl Budget {
             return false;
         }
         self.left = self.left.saturating_sub_unsigned(units as u64);
+        if self.left < 0 {
+            self.held_turns = usize::MAX;
+        }
         self.left < 0
     }
 
@@ -85,8 +107,28 @@ impl Budget {
         if !METERED {
             return Ok(());
         }
-        let units = i64::try_from(units).unwrap_or(i64::MAX / 4);
+        match i64::try_from(units) {
+            Ok(units) => self.charge_few(units),
+            Err(_) => self.overdraw(i64::MAX / 4),
+        }
+    }
+
+    /// Take units, none of them below 0: as few instructions as can be, for natives that do little.
+    #[inline]
+    fn charge_few(&mut self, units: i64) -> Result<(), Limit> {
+        match self.left.checked_sub(units) {
+            Some(left) if left >= 0 => {
+                self.left = left;
+                Ok(())
+            }
+            _ => self.overdraw(units),
+        }
+    }
+
+    #[cold]
+    fn overdraw(&mut self, units: i64) -> Result<(), Limit> {
         self.left = self.left.saturating_sub(units);
+        self.held_turns = usize::MAX;
         if self.left.saturating_add(self.after) < 0 {
             Err(Limit::Fuel)
         } else {
@@ -97,7 +139,10 @@ impl Budget {
     /// Take units for work over so many bytes.
     #[inline]
     pub fn charge_bytes(&mut self, bytes: usize) -> Result<(), Limit> {
-        self.charge(bytes / UNIT_BYTES)
+        if !METERED {
+            return Ok(());
+        }
+        self.charge_few((bytes / UNIT_BYTES).cast_signed() as i64)
     }
 }
 

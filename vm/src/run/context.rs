@@ -143,6 +143,7 @@ impl<'a> Context<'a> {
     }
 
     /// A text value; the bytes are copied in and charged.
+    #[inline(never)]
     pub fn text(&mut self, text: &str) -> Result<Value<'a>, Fault<'a>> {
         self.charge_bytes(text.len())?;
         let text = self.arena.alloc_str(text)?;

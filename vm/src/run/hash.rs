@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use super::context::Context;
 use super::fault::{Class, Fault};
 use super::value::Value;
+use crate::limits::KEY_NESTING_MAX;
 
 struct Keys {
     text: RandomState,
@@ -23,9 +24,6 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         text,
     }
 });
-
-/// Levels of tuples in tuples that a key may have; beyond it is a `RecursionError`.
-const KEY_NESTING_MAX: usize = 100;
 
 /// Hash of a text; never 0.
 #[must_use]

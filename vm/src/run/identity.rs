@@ -1,6 +1,6 @@
 //! Numbers of objects (`id`, hashes of what is equal to itself only): an object keeps its number when it is moved.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::arena::{Arena, QuotaReached};
 use super::value::Value;
@@ -9,7 +9,7 @@ use super::value::Value;
 #[derive(Debug, Default)]
 pub struct Identities<'a> {
     /// By their present place.
-    known: HashMap<u64, (Value<'a>, i64)>,
+    known: BTreeMap<u64, (Value<'a>, i64)>,
     given: i64,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Identities<'a> {
         arena: &'b Arena,
         survivor: impl Fn(Value<'a>) -> Option<Value<'b>>,
     ) -> Result<Identities<'b>, QuotaReached> {
-        let mut known = HashMap::new();
+        let mut known = BTreeMap::new();
         for (value, number) in self.known.values() {
             if let Some(moved) = survivor(*value) {
                 arena.alloc([0_u64; 4])?;

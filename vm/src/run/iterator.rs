@@ -11,14 +11,12 @@ use super::list::List;
 use super::object::{Object, View, ViewKind};
 use super::text::Text;
 use super::value::{Range, Value};
-use crate::limits::METERED;
+use crate::limits::{ITERATOR_NESTING_MAX, METERED};
 
-/// Iterators inside each other (`enumerate(zip(enumerate(…)))`): stepping recurses on them.
-const NESTING_MAX: u32 = 50;
-
-/// Turns of a loop over a range that are paid for at once. A countdown at each turn was 5.4 % of the instructions of
-/// 1000 × `t = t + i`, by `make bench-metering`.
-const TURNS_AT_ONCE: usize = if METERED { 16 } else { usize::MAX };
+/// Turns of a loop over a range that are paid for at once: as many as were paid for before, between these. A countdown at
+/// each turn was 5.4 % of the instructions of 1000 × `t = t + i`, by `make bench-metering`.
+const TURNS_AT_ONCE_MIN: usize = 4;
+const TURNS_AT_ONCE_MAX: usize = 64;
 
 /// What an iterator walks over.
 #[derive(Debug)]
@@ -49,11 +47,14 @@ pub enum Source<'a> {
 #[derive(Debug)]
 pub struct Iter<'a> {
     source: Source<'a>,
+    /// Of a range: how many of its numbers were paid for.
     position: Cell<usize>,
-    /// Size of the dict at the start; `usize::MAX` once exhausted.
+    /// Size of the dict at the start; `usize::MAX` once exhausted. Of a range: numbers left beside those paid for.
     expected: Cell<usize>,
-    /// Turns of a loop over a range that are paid for already.
+    /// Numbers of a range that are paid for, as turns of a loop, and not given yet.
     paid: Cell<usize>,
+    /// The next number of a range, if there is one.
+    number: Cell<i64>,
     depth: u32,
 }
 
@@ -66,6 +67,7 @@ impl<'a> Iter<'a> {
             position: self.position.clone(),
             expected: self.expected.clone(),
             paid: self.paid.clone(),
+            number: self.number.clone(),
             depth: self.depth,
         }
     }
@@ -95,42 +97,46 @@ impl<'a> Iter<'a> {
     /// The next number of a range. How many there are was counted once: a division a step would be most of a loop.
     #[inline]
     pub fn next_number(&self, range: &Range) -> Option<i64> {
-        self.number_before(range, self.expected.get())
+        let left = match self.paid.get() {
+            0 => &self.expected,
+            _ => &self.paid,
+        };
+        Self::number_of(left, &self.number, range, 0)
     }
 
-    /// The next number of a range in a loop, if its turn is paid for.
+    /// The next number of a range in a loop, if it is paid for and so many more are.
     #[inline]
-    pub fn next_paid(&self, range: &Range) -> Option<i64> {
-        self.number_before(range, self.paid.get())
+    pub fn next_paid(&self, range: &Range, held: usize) -> Option<i64> {
+        Self::number_of(&self.paid, &self.number, range, held)
     }
 
     #[inline]
-    fn number_before(&self, range: &Range, end: usize) -> Option<i64> {
-        let position = self.position.get();
-        if position >= end {
+    fn number_of(left: &Cell<usize>, next: &Cell<i64>, range: &Range, held: usize) -> Option<i64> {
+        let count = left.get();
+        if count <= held {
             return None;
         }
-        self.position.set(position + 1);
-        Some(
-            range
-                .start
-                .wrapping_add(range.step.wrapping_mul(position as i64)),
-        )
+        left.set(count - 1);
+        let number = next.get();
+        next.set(number.wrapping_add(range.step));
+        Some(number)
     }
 
     /// The next block of a loop's turns over a range is about to be paid for: how many they are, none at the end.
     ///
-    /// Whole loops pay for each turn once. One that is left early has paid for at most the rest of a block: always too
-    /// much, never too little, and the same however long the slices are.
+    /// Whole loops pay for each turn once. One that is left early has paid for at most as many more as it ran, and for few
+    /// if it ran few: always too much, never too little, and the same however long the slices are.
     #[cold]
     pub fn next_block(&self) -> usize {
-        let position = self.position.get();
-        let turns = self
-            .expected
-            .get()
-            .saturating_sub(position)
-            .min(TURNS_AT_ONCE);
-        self.paid.set(position + turns);
+        let (before, left) = (self.position.get(), self.expected.get());
+        let turns = if METERED {
+            left.min(before.clamp(TURNS_AT_ONCE_MIN, TURNS_AT_ONCE_MAX))
+        } else {
+            left
+        };
+        self.position.set(before + turns);
+        self.expected.set(left - turns);
+        self.paid.set(self.paid.get() + turns);
         turns
     }
 
@@ -291,7 +297,7 @@ impl<'a> Context<'a> {
                 .unwrap_or_default(),
             _ => 0,
         };
-        if depth > NESTING_MAX {
+        if depth > ITERATOR_NESTING_MAX {
             return Err(self.raise(Class::RecursionError, "maximum recursion depth exceeded"));
         }
         let expected = match &source {
@@ -300,11 +306,16 @@ impl<'a> Context<'a> {
             Source::Range(range) => usize::try_from(range.len()).unwrap_or(usize::MAX),
             _ => 0,
         };
+        let number = match &source {
+            Source::Range(range) => range.start,
+            _ => 0,
+        };
         let iter = Iter {
             source,
             position: Cell::new(0),
             expected: Cell::new(expected),
             paid: Cell::new(0),
+            number: Cell::new(number),
             depth,
         };
         Ok(self.arena().alloc(iter)?)

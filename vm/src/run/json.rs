@@ -3,16 +3,16 @@
 //! All beyond ASCII is escaped; NaN and infinities are bare words; keys that are numbers, truth values or `None` become
 //! texts. What waits is in a list: depth is no native recursion.
 
-use crate::limits::Limit;
+use std::borrow::Cow;
+
+use crate::limits::{JSON_NESTING_MAX, Limit};
 use crate::run::builtins::Args;
 use crate::run::context::{Context, TextBuilder};
+use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
 use crate::run::ops::compare::{Order, ordered};
 use crate::run::ops::print;
 use crate::run::value::Value;
-
-/// Containers inside each other: about where CPython's recursion ends.
-const NESTING_MAX: usize = 990;
 
 /// How the text is laid out.
 #[expect(
@@ -22,9 +22,9 @@ const NESTING_MAX: usize = 990;
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// Between items.
-    comma: String,
+    comma: Cow<'static, str>,
     /// Between key and value.
-    colon: String,
+    colon: Cow<'static, str>,
     /// One step; nothing: all on one line.
     indent: Option<String>,
     /// All beyond ASCII as `\u`.
@@ -42,10 +42,10 @@ pub struct Layout {
 impl Layout {
     /// As `json.dumps` without options.
     #[must_use]
-    pub fn plain() -> Self {
+    pub const fn plain() -> Self {
         Self {
-            comma: ", ".into(),
-            colon: ": ".into(),
+            comma: Cow::Borrowed(", "),
+            colon: Cow::Borrowed(": "),
             indent: None,
             ascii: true,
             sort: false,
@@ -57,11 +57,10 @@ impl Layout {
 
     /// As the HTTP answer is written: `</` escaped.
     #[must_use]
-    pub fn answer() -> Self {
-        Self {
-            html: true,
-            ..Self::plain()
-        }
+    pub const fn answer() -> Self {
+        let mut layout = Self::plain();
+        layout.html = true;
+        layout
     }
 
     /// From the arguments of `json.dumps`.
@@ -87,7 +86,7 @@ impl Layout {
             }
         }
         if layout.indent.is_some() {
-            layout.comma = ",".into();
+            layout.comma = Cow::Borrowed(",");
         }
         match args.or_none(7) {
             Value::None => {}
@@ -101,21 +100,35 @@ impl Layout {
                 let [comma, colon] = texts.as_slice() else {
                     return Err(context.raise(Class::ValueError, "separators must be two strings"));
                 };
-                (*comma).clone_into(&mut layout.comma);
-                (*colon).clone_into(&mut layout.colon);
+                layout.comma = Cow::Owned((*comma).to_owned());
+                layout.colon = Cow::Owned((*colon).to_owned());
             }
         }
         Ok(layout)
     }
 }
 
-/// What is still to be written.
-enum Todo<'a> {
-    Value(Value<'a>),
+/// A container that was begun.
+enum Open<'a> {
     /// Items from an index on, of a list or tuple.
     Items(Value<'a>, usize),
-    /// Entries of a dict, and whether one was written.
-    Entries(std::vec::IntoIter<(Value<'a>, Value<'a>)>, bool),
+    /// Entries of a dict from a place on, and whether one was written.
+    Entries(&'a Dict<'a>, usize, bool),
+    /// The same in the order of the keys.
+    Sorted(
+        &'a Dict<'a>,
+        std::vec::IntoIter<(Value<'a>, Value<'a>)>,
+        bool,
+    ),
+}
+
+impl<'a> Open<'a> {
+    fn container(&self) -> Value<'a> {
+        match self {
+            Self::Items(container, _) => *container,
+            Self::Entries(dict, ..) | Self::Sorted(dict, ..) => Value::Dict(dict),
+        }
+    }
 }
 
 /// A value as JSON into a builder.
@@ -125,85 +138,116 @@ pub fn write<'a>(
     value: Value<'a>,
     layout: &Layout,
 ) -> Result<(), Fault<'a>> {
-    let mut todo = vec![Todo::Value(value)];
-    // Containers that are open now: one inside itself is an error.
-    let mut open: Vec<Value<'a>> = Vec::new();
-    while let Some(next) = todo.pop() {
-        context.charge(1)?;
-        match next {
-            Todo::Value(value) => {
-                if write_leaf(context, out, value, layout)? {
-                    continue;
-                }
-                if open.len() >= NESTING_MAX {
-                    return Err(context.raise(
-                        Class::RecursionError,
-                        "maximum recursion depth exceeded while encoding a JSON object",
-                    ));
-                }
-                context.charge(open.len() / 8)?;
-                if open.iter().any(|container| container.is(value)) {
-                    return Err(context.raise(Class::ValueError, "Circular reference detected"));
-                }
-                match value {
-                    Value::Dict(dict) if dict.is_empty() => out.push_str("{}")?,
-                    Value::Dict(_) => {
-                        let entries = entries(context, value, layout)?;
-                        out.push('{')?;
-                        open.push(value);
-                        todo.push(Todo::Entries(entries.into_iter(), false));
-                    }
-                    Value::List(list) if list.is_empty() => out.push_str("[]")?,
-                    Value::Tuple(tuple) if tuple.is_empty() => out.push_str("[]")?,
-                    _ => {
-                        out.push('[')?;
-                        open.push(value);
-                        todo.push(Todo::Items(value, 0));
-                    }
-                }
+    // One inside itself is an error.
+    let mut open: Vec<Open<'a>> = Vec::new();
+    let mut next = Some(value);
+    loop {
+        if let Some(value) = next.take() {
+            context.charge(1)?;
+            if !write_leaf(context, out, value, layout)? {
+                begin(context, out, value, layout, &mut open)?;
             }
-            Todo::Items(container, index) => {
+            continue;
+        }
+        let depth = open.len();
+        let Some(last) = open.last_mut() else {
+            return Ok(());
+        };
+        context.charge(1)?;
+        let (entry, any) = match last {
+            Open::Items(container, index) => {
                 let item = match container {
-                    Value::List(list) => list.get(index),
-                    Value::Tuple(tuple) => tuple.items().get(index).copied(),
+                    Value::List(list) => list.get(*index),
+                    Value::Tuple(tuple) => tuple.items().get(*index).copied(),
                     _ => None,
                 };
-                if let Some(item) = item {
-                    if index > 0 {
+                if item.is_some() {
+                    if *index > 0 {
                         out.push_str(&layout.comma)?;
                     }
-                    new_line(context, out, layout, open.len())?;
-                    todo.push(Todo::Items(container, index + 1));
-                    todo.push(Todo::Value(item));
+                    *index += 1;
+                    next = item;
+                    new_line(context, out, layout, depth)?;
                 } else {
                     open.pop();
-                    new_line(context, out, layout, open.len())?;
+                    new_line(context, out, layout, depth - 1)?;
                     out.push(']')?;
                 }
+                continue;
             }
-            Todo::Entries(mut entries, any) => match entries.next() {
-                Some((key, value)) => {
-                    let Some(key) = key_text(context, key, layout)? else {
-                        todo.push(Todo::Entries(entries, any));
-                        continue;
-                    };
-                    if any {
-                        out.push_str(&layout.comma)?;
-                    }
-                    new_line(context, out, layout, open.len())?;
-                    write_text(context, out, key.as_str(), layout)?;
-                    out.push_str(&layout.colon)?;
-                    todo.push(Todo::Entries(entries, true));
-                    todo.push(Todo::Value(value));
-                }
-                None => {
-                    open.pop();
-                    if any {
-                        new_line(context, out, layout, open.len())?;
-                    }
-                    out.push('}')?;
-                }
-            },
+            Open::Entries(dict, place, any) => {
+                let found = dict.next_entry(*place).map(|(after, key, value)| {
+                    *place = after;
+                    (key, value)
+                });
+                (found, any)
+            }
+            Open::Sorted(_, entries, any) => (entries.next(), any),
+        };
+        if let Some((key, value)) = entry {
+            let made;
+            let key = if let Value::Str(key) = key {
+                key.as_str()
+            } else if let Some(text) = key_text(context, key, layout)? {
+                made = text;
+                made.as_str()
+            } else {
+                continue;
+            };
+            if *any {
+                out.push_str(&layout.comma)?;
+            }
+            *any = true;
+            next = Some(value);
+            new_line(context, out, layout, depth)?;
+            write_text(context, out, key, layout)?;
+            out.push_str(&layout.colon)?;
+        } else {
+            let any = *any;
+            open.pop();
+            if any {
+                new_line(context, out, layout, depth - 1)?;
+            }
+            out.push('}')?;
+        }
+    }
+}
+
+/// Begin a container, and end it at once if it is empty.
+fn begin<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    value: Value<'a>,
+    layout: &Layout,
+    open: &mut Vec<Open<'a>>,
+) -> Result<(), Fault<'a>> {
+    if open.len() >= JSON_NESTING_MAX {
+        return Err(context.raise(
+            Class::RecursionError,
+            "maximum recursion depth exceeded while encoding a JSON object",
+        ));
+    }
+    context.charge(open.len() / 8)?;
+    if open.iter().any(|known| known.container().is(value)) {
+        return Err(context.raise(Class::ValueError, "Circular reference detected"));
+    }
+    match value {
+        Value::Dict(dict) if dict.is_empty() => out.push_str("{}")?,
+        Value::Dict(dict) => {
+            context.charge(dict.len())?;
+            let begun = if layout.sort {
+                Open::Sorted(dict, sorted(context, dict)?.into_iter(), false)
+            } else {
+                Open::Entries(dict, 0, false)
+            };
+            out.push('{')?;
+            open.push(begun);
+        }
+        Value::List(list) if list.is_empty() => out.push_str("[]")?,
+        Value::Tuple(tuple) if tuple.is_empty() => out.push_str("[]")?,
+        _ => {
+            out.push('[')?;
+            open.push(Open::Items(value, 0));
         }
     }
     Ok(())
@@ -225,32 +269,26 @@ fn new_line<'a>(
     Ok(())
 }
 
-fn entries<'a>(
+/// A dict's entries in the order of their keys.
+fn sorted<'a>(
     context: &mut Context<'a>,
-    value: Value<'a>,
-    layout: &Layout,
+    dict: &'a Dict<'a>,
 ) -> Result<Vec<(Value<'a>, Value<'a>)>, Fault<'a>> {
-    let Value::Dict(dict) = value else {
-        return Err(Fault::Internal("entries of what is no dict"));
-    };
-    context.charge(dict.len())?;
     let mut entries: Vec<_> = dict.iter().collect();
-    if layout.sort {
-        // Insertion into a sorted prefix: comparisons may fail, and they are paid for.
-        for end in 1..entries.len() {
-            let (mut low, mut high) = (0, end);
-            while low < high {
-                let middle = usize::midpoint(low, high);
-                context.charge(1)?;
-                if ordered(context, Order::Less, entries[end].0, entries[middle].0)? {
-                    high = middle;
-                } else {
-                    low = middle + 1;
-                }
+    // Insertion into a sorted prefix: comparisons may fail, and they are paid for.
+    for end in 1..entries.len() {
+        let (mut low, mut high) = (0, end);
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            context.charge(1)?;
+            if ordered(context, Order::Less, entries[end].0, entries[middle].0)? {
+                high = middle;
+            } else {
+                low = middle + 1;
             }
-            context.charge((end - low) / 16)?;
-            entries[low..=end].rotate_right(1);
         }
+        context.charge((end - low) / 16)?;
+        entries[low..=end].rotate_right(1);
     }
     Ok(entries)
 }
@@ -316,7 +354,8 @@ fn write_leaf<'a>(
         Value::Unset | Value::None => out.push_str("null")?,
         Value::Bool(true) => out.push_str("true")?,
         Value::Bool(false) => out.push_str("false")?,
-        Value::Int(_) | Value::Big(_) => print::write_repr(context, out, value)?,
+        Value::Int(number) => print::write_int(out, number)?,
+        Value::Big(_) => print::write_repr(context, out, value)?,
         Value::Float(number) => write_float(context, out, number, layout)?,
         Value::Str(text) => write_text(context, out, text.as_str(), layout)?,
         Value::Dict(_) | Value::List(_) | Value::Tuple(_) => return Ok(false),
@@ -348,6 +387,14 @@ pub fn write_text<'a>(
 ) -> Result<(), Fault<'a>> {
     context.charge_bytes(text.len())?;
     out.push('"')?;
+    // All of it, without an early end: many bytes in one step.
+    let special = text.bytes().fold(false, |special, byte| {
+        special | !matches!(byte, b' '..=b'~') | matches!(byte, b'"' | b'\\' | b'/')
+    });
+    if !special {
+        out.push_str(text)?;
+        return Ok(out.push('"')?);
+    }
     let mut plain = 0;
     let mut previous = '\0';
     for (at, character) in text.char_indices() {

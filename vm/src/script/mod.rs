@@ -15,7 +15,6 @@ pub mod arguments;
 pub mod expression;
 #[cfg(test)]
 mod golden_tests;
-pub mod limits;
 pub mod line;
 #[cfg(test)]
 mod line_tests;

@@ -1,6 +1,6 @@
 //! Numbers as Python's `int(text)` and `float(text)` read them.
 
-use super::limits::DECIMAL_DIGITS_MAX;
+use crate::limits::INT_DIGITS_MAX;
 use num_bigint::BigInt;
 
 /// An integer of any size. [`Integer::Big`] holds only what does not fit [`Integer::Small`].
@@ -55,7 +55,7 @@ pub fn parse_integer(text: &str) -> Option<Integer> {
     }
     let mut digits = Vec::with_capacity(unsigned.len());
     push_digits(unsigned, &mut digits).filter(|rest| rest.is_empty())?;
-    (digits.len() <= DECIMAL_DIGITS_MAX).then(|| Integer::from_digits(&digits, 10, negative))
+    (digits.len() <= INT_DIGITS_MAX).then(|| Integer::from_digits(&digits, 10, negative))
 }
 
 /// What `float(text)` makes of a text without blanks at its ends and with a `.` in it: so neither `inf` nor `nan`.
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn an_integer_has_4300_digits_at_most() {
-        assert!(parse_integer(&"1".repeat(DECIMAL_DIGITS_MAX)).is_some());
-        assert_eq!(parse_integer(&"1".repeat(DECIMAL_DIGITS_MAX + 1)), None);
+        assert!(parse_integer(&"1".repeat(INT_DIGITS_MAX)).is_some());
+        assert_eq!(parse_integer(&"1".repeat(INT_DIGITS_MAX + 1)), None);
     }
 
     #[test]

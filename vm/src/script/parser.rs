@@ -7,16 +7,16 @@ mod calls;
 
 use self::calls::Resolution;
 use super::expression::Expressions;
-use super::limits::{
-    ARGUMENTS_MAX, RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX, STATEMENTS_MAX,
-    TOKENS_MAX,
-};
 use super::line::{Line, brace_balance, classify, is_call};
 use super::source::{Source, strip};
 use super::span::Span;
 use super::tree::{
     ArgumentId, ArgumentValue, Block, BlockId, Call, CallId, Function, FunctionId, Remark,
     RemarkKind, ReturnValue, RightSide, Script, Statement, StatementId, StatementKind,
+};
+use crate::limits::{
+    ARGUMENTS_MAX, RESCAN_BYTES_BASE, RESCANS_PER_BYTE, SCRIPT_BYTES_MAX, STATEMENTS_MAX,
+    TOKENS_MAX,
 };
 use std::collections::HashMap;
 
@@ -42,7 +42,7 @@ impl std::error::Error for ScriptError {}
 /// Reads a script.
 ///
 /// # Errors
-/// It is over a limit of its size ([`super::limits`]), or has an `else()` directly in a loop. The first of those ends the
+/// It is over a limit of its size ([`crate::limits`]), or has an `else()` directly in a loop. The first of those ends the
 /// reading.
 pub fn parse(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
     read(text.into(), false)
@@ -51,7 +51,7 @@ pub fn parse(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
 /// Reads a script for somebody who wants to know all that is wrong with it; it is not to be run.
 ///
 /// # Errors
-/// It is over a limit of its size ([`super::limits`]).
+/// It is over a limit of its size ([`crate::limits`]).
 pub fn parse_leniently(text: impl Into<Box<str>>) -> Result<Script, ScriptError> {
     read(text.into(), true)
 }

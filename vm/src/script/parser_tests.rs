@@ -1,10 +1,10 @@
 //! Structure under pressure: depth, length, limits.
 
-use super::limits::{
-    ARGUMENTS_MAX, NESTED_CALLS_MAX, SCRIPT_BYTES_MAX, STATEMENTS_MAX, TOKENS_MAX,
-};
 use super::tree::{ArgumentValue, StatementKind, TextForm};
 use super::{parse, parse_leniently};
+use crate::limits::{
+    ARGUMENTS_MAX, NESTED_CALLS_MAX, SCRIPT_BYTES_MAX, STATEMENTS_MAX, TOKENS_MAX,
+};
 use std::fmt::Write as _;
 
 /// Runs on a stack as small as a thread's by default.

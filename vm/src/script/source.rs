@@ -31,12 +31,12 @@ impl Source {
     /// Reads the text once.
     ///
     /// # Panics
-    /// It is longer than [`super::limits::SCRIPT_BYTES_MAX`], which whoever takes text in checks.
+    /// It is longer than [`crate::limits::SCRIPT_BYTES_MAX`], which whoever takes text in checks.
     #[must_use]
     pub fn new(text: impl Into<Box<str>>) -> Self {
         let text = text.into();
         assert!(
-            text.len() <= super::limits::SCRIPT_BYTES_MAX,
+            text.len() <= crate::limits::SCRIPT_BYTES_MAX,
             "the caller checks the size of a script"
         );
         let breaks = text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');

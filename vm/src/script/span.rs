@@ -10,7 +10,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// `start..end`. Both are at most [`super::limits::SCRIPT_BYTES_MAX`].
+    /// `start..end`. Both are at most [`crate::limits::SCRIPT_BYTES_MAX`].
     #[must_use]
     pub fn new(start: usize, end: usize) -> Self {
         debug_assert!(start <= end, "a span of {start}..{end}");

@@ -217,7 +217,7 @@ pub enum TextForm {
     Plain,
     /// Both parentheses and none of `+ - * / %`: a call to run now. A user function gives its value, a command null.
     Nested(CallId),
-    /// The same below [`super::limits::NESTED_CALLS_MAX`]: running it fails with `maximum recursion depth exceeded`.
+    /// The same below [`crate::limits::NESTED_CALLS_MAX`]: running it fails with `maximum recursion depth exceeded`.
     TooDeep,
     /// Has one of `+ - * / %`: a visible variable of that name, else the expression, else the text.
     Operation(EvaluationId),

@@ -72,8 +72,11 @@ fn operands(op: Op) -> (Registers, Registers) {
     (found.reads, found.writes)
 }
 
-/// Look at a function; nothing when it has too many registers.
-pub(super) fn of(code: &Code) -> Option<Liveness> {
+/// Instructions that this looks at while the walk takes one step.
+const LOOKS_PER_STEP: usize = 16;
+
+/// Look at a function; nothing when it has too many registers. What that takes is added to `steps`.
+pub(super) fn of(code: &Code, steps: &mut usize) -> Option<Liveness> {
     if usize::from(code.registers) > REGISTERS_MAX {
         return None;
     }
@@ -93,6 +96,7 @@ pub(super) fn of(code: &Code) -> Option<Liveness> {
     let operands: Vec<(Registers, Registers)> = code.ops.iter().copied().map(operands).collect();
     let mut live: Vec<Registers> = vec![0; count];
     for _ in 0..TURNS_MAX {
+        *steps += count / LOOKS_PER_STEP + 1;
         let mut changed = false;
         for place in (0..count).rev() {
             let op = &code.ops[place];
@@ -105,10 +109,8 @@ pub(super) fn of(code: &Code) -> Option<Liveness> {
             }
             let (reads, writes) = operands[place];
             let mut before = reads | (after & !writes);
-            for handler in &code.handlers {
-                if (handler.start as usize..handler.end as usize).contains(&place) {
-                    before |= live[handler.target.index()] & !(1 << handler.caught.index());
-                }
+            if let Some(handler) = code.handler_at(place as u32) {
+                before |= live[handler.target.index()] & !(1 << handler.caught.index());
             }
             changed |= before != live[place];
             live[place] = before;

@@ -23,12 +23,12 @@ mod task;
 mod walk;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::bytecode::verify::{self, VerifyError};
 use crate::bytecode::{CallSite, Code, Constant};
-use crate::limits::{SHAPE_LITERAL_BYTES_MAX, SHAPES_MAX};
+use crate::limits::{SHAPE_LITERAL_BYTES_MAX, SHAPES_MAX, SPECIALISED_BYTES_MAX};
 use crate::program::Definition;
 pub use known::Input;
 
@@ -82,6 +82,13 @@ pub struct Specialised {
 }
 
 impl Specialised {
+    /// Bytes that it holds.
+    #[must_use]
+    pub fn weight_bytes(&self) -> usize {
+        let lists = self.arguments.capacity() + self.inputs.capacity() * size_of::<(u16, Input)>();
+        size_of::<Self>() + lists + self.code.weight_bytes()
+    }
+
     /// What the verifier says of the code, given the registers that its caller fills.
     ///
     /// # Errors
@@ -97,8 +104,18 @@ impl Specialised {
 /// Specialise a definition; nothing when it does something that the walk does not know.
 #[must_use]
 pub fn specialise(definition: &Definition, shape: &Shape) -> Option<Specialised> {
+    specialise_counted(definition, shape, &mut 0)
+}
+
+/// The same. The instructions that were looked at, in vain or not, are added to `steps`.
+pub fn specialise_counted(
+    definition: &Definition,
+    shape: &Shape,
+    steps: &mut usize,
+) -> Option<Specialised> {
     let code = definition.code.as_ref().ok()?;
-    let made = walk::walk(code, &definition.items, shape)?;
+    let made = walk::walk(code, &definition.items, shape, steps)?;
+    *steps += made.code.ops.len();
     // Code that the verifier refuses is a fault of the walk: the definition itself still runs.
     let verified = made.verify();
     debug_assert!(verified.is_ok(), "{verified:?}");
@@ -106,8 +123,37 @@ pub fn specialise(definition: &Definition, shape: &Shape) -> Option<Specialised>
     Some(made)
 }
 
+/// Bytes of specialised code in this process.
+static HELD_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+/// A part of [`HELD_BYTES`].
+#[derive(Debug)]
+struct Held(usize);
+
+impl Held {
+    /// Nothing when there is too much already.
+    fn take(bytes: usize) -> Option<Self> {
+        let before = HELD_BYTES.fetch_add(bytes, Ordering::Relaxed);
+        let held = Self(bytes);
+        (before + bytes <= SPECIALISED_BYTES_MAX).then_some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD_BYTES.fetch_sub(self.0, Ordering::Relaxed);
+    }
+}
+
+/// Specialised code that counts.
+#[derive(Debug)]
+struct Kept {
+    specialised: Specialised,
+    _held: Held,
+}
+
 /// Specialised code, or nothing where there is none.
-type Made = Option<Arc<Specialised>>;
+type Made = Option<Arc<Kept>>;
 
 /// The specialised code of one definition by shape.
 #[derive(Debug, Default)]
@@ -118,7 +164,7 @@ struct Busy;
 
 impl Shapes {
     /// The code of a shape, made now if it was not before. `Err` while another thread is at it.
-    fn get(&self, definition: &Definition, shape: &Shape) -> Result<Made, Busy> {
+    fn get(&self, definition: &Definition, shape: &Shape, steps: &mut usize) -> Result<Made, Busy> {
         let mut known = self.0.try_lock().map_err(|_| Busy)?;
         let key = shape.key();
         if let Some(known) = known.get(&key) {
@@ -128,9 +174,23 @@ impl Shapes {
         if known.len() >= SHAPES_MAX {
             known.clear();
         }
-        let made = specialise(definition, shape).map(Arc::new);
-        known.insert(key, made.clone());
-        Ok(made)
+        let Some(specialised) = specialise_counted(definition, shape, steps) else {
+            known.insert(key, None);
+            return Ok(None);
+        };
+        let bytes = specialised.weight_bytes() + key.len();
+        let held = Held::take(bytes).or_else(|| {
+            known.clear();
+            Held::take(bytes)
+        });
+        // Not known for good: sites that come later ask again.
+        let Some(held) = held else { return Ok(None) };
+        let made = Arc::new(Kept {
+            specialised,
+            _held: held,
+        });
+        known.insert(key, Some(Arc::clone(&made)));
+        Ok(Some(made))
     }
 }
 
@@ -145,23 +205,26 @@ impl Heat {
     /// The specialised code, if it was made.
     #[must_use]
     pub fn made(&self) -> Option<&Specialised> {
-        self.made.get()?.as_deref()
+        self.made.get()?.as_deref().map(|kept| &kept.specialised)
     }
 
-    /// The site runs once more: its specialised code if it ran more than `after` times and has one.
+    /// The site runs once more: its specialised code if it ran more than `after` times and has one. What making it takes
+    /// is added to `steps`.
     pub fn run(
         &self,
         after: u32,
         definition: &Definition,
         shape: impl FnOnce() -> Shape,
+        steps: &mut usize,
     ) -> Option<&Specialised> {
         if let Some(made) = self.made.get() {
-            return made.as_deref();
+            return made.as_deref().map(|kept| &kept.specialised);
         }
         if self.runs.fetch_add(1, Ordering::Relaxed) < after {
             return None;
         }
-        let made = definition.shapes.get(definition, &shape()).ok()?;
-        self.made.get_or_init(|| made).as_deref()
+        let made = definition.shapes.get(definition, &shape(), steps).ok()?;
+        let made = self.made.get_or_init(|| made).as_deref();
+        made.map(|kept| &kept.specialised)
     }
 }

@@ -17,6 +17,7 @@ use super::{Shape, Specialised};
 use crate::bytecode::op::Op;
 use crate::bytecode::operand::{Base, Const, Count, Dst, Few, Src};
 use crate::bytecode::{Code, Constant};
+use crate::limits::{SPECIALISED_OPS_MAX, SPECIALISING_STEPS_MAX};
 
 /// Registers of specialised code: no more than a generous frame may have.
 const REGISTERS_MAX: usize = 128;
@@ -93,6 +94,7 @@ pub(super) struct Walk<'d> {
     states: HashMap<(usize, usize), Vec<(State, Label)>>,
     waiting: Vec<Waiting>,
     blocks: usize,
+    steps: usize,
     handlers: HashMap<(usize, usize, State), Label>,
     kept: HashMap<(usize, usize), u16>,
     globals_base: usize,
@@ -109,15 +111,27 @@ pub(super) struct Walk<'d> {
     pub(super) state: State,
 }
 
-/// Specialise a definition's code.
-pub(super) fn walk(code: &Code, items: &[Box<str>], shape: &Shape) -> Option<Specialised> {
-    let mut walk = Walk::new(code, items, shape)?;
-    walk.all().ok()?;
+/// Specialise a definition's code. What was looked at is added to `steps`.
+pub(super) fn walk(
+    code: &Code,
+    items: &[Box<str>],
+    shape: &Shape,
+    steps: &mut usize,
+) -> Option<Specialised> {
+    let mut walk = Walk::new(code, items, shape, steps)?;
+    let walked = walk.all();
+    *steps += walk.steps;
+    walked.ok()?;
     walk.finish()
 }
 
 impl<'d> Walk<'d> {
-    fn new(code: &'d Code, items: &[Box<str>], shape: &'d Shape) -> Option<Self> {
+    fn new(
+        code: &'d Code,
+        items: &[Box<str>],
+        shape: &'d Shape,
+        steps: &mut usize,
+    ) -> Option<Self> {
         let count = shape.arguments.len();
         // Under their index first, then under the interface's items; the last one counts.
         let mut properties: Vec<(String, u16)> = (0..count)
@@ -138,7 +152,11 @@ impl<'d> Walk<'d> {
                 return None;
             }
         }
-        let live: Option<Vec<Liveness>> = codes.iter().map(|code| liveness::of(code)).collect();
+        if codes.iter().map(|code| code.ops.len()).sum::<usize>() > SPECIALISED_OPS_MAX {
+            return None;
+        }
+        let live: Option<Vec<Liveness>> =
+            codes.iter().map(|code| liveness::of(code, steps)).collect();
         let globals_base = count + Input::COUNT + KEPT_MAX;
         let base = globals_base + code.globals.len();
         if base + usize::from(code.registers) > REGISTERS_MAX || code.registers < 2 {
@@ -167,6 +185,7 @@ impl<'d> Walk<'d> {
             states: HashMap::new(),
             waiting: Vec::new(),
             blocks: 0,
+            steps: 0,
             handlers: HashMap::new(),
             kept: HashMap::new(),
             globals_base,
@@ -218,6 +237,10 @@ impl<'d> Walk<'d> {
     /// Walk from the present place until nothing comes after.
     fn block(&mut self) -> Walked<()> {
         loop {
+            self.steps += 1;
+            if self.steps > SPECIALISING_STEPS_MAX {
+                return Err(GiveUp);
+            }
             self.covered = None;
             self.way = Some(None);
             let code = self.contexts[self.context].code;
@@ -332,11 +355,7 @@ impl<'d> Walk<'d> {
             let Context {
                 code, base, parent, ..
             } = self.contexts[context];
-            let handlers = &self.codes[code].handlers;
-            let found = handlers
-                .iter()
-                .find(|handler| (handler.start..handler.end).contains(&at));
-            if let Some(handler) = found {
+            if let Some(handler) = self.codes[code].handler_at(at) {
                 let caught = (base + handler.caught.index()) as u16;
                 let pc = handler.target.index();
                 return Some((context, pc, caught, self.state.clone()));

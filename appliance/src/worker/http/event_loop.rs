@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::http::connections::Order;
 use crate::http::server::{Options, Server};
+use crate::memory;
 use crate::plane::Plane as _;
 use crate::plane::auth::Keys;
 use crate::scripts::runner;
@@ -38,6 +39,7 @@ pub fn run(config: &Config, control: Control, signals: SignalFd) -> Result<(), W
     let Some(http) = &config.http else {
         return Err(WorkerError::Orders("no config for HTTP".to_owned()));
     };
+    memory::keep_to_small_pages();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .event_interval(TURNS_BETWEEN_EVENTS)

@@ -2,6 +2,7 @@
 
 use super::{Args, Member, ModuleDef, function, named, required};
 use crate::bytecode::operand::Unary;
+use crate::limits::LITERAL_BYTES_MAX;
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
 use crate::run::ops::arithmetic;
@@ -9,9 +10,6 @@ use crate::run::value::Value;
 use crate::script::expression::{Expressions, Node, NodeId, Nodes, Text, UnaryOp, parse};
 use crate::script::number::Integer;
 use crate::script::span::Span;
-
-/// Bytes of a text that is parsed: the tree takes about 60 times as many, outside of the arena.
-const TEXT_BYTES_MAX: usize = 1 << 20;
 
 /// `ast`.
 pub static MODULE: ModuleDef = ModuleDef {
@@ -35,7 +33,7 @@ fn literal_eval<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Val
     };
     // Lexing, parsing and building take about 20 ns a byte.
     context.charge(16 + text.len() * 2)?;
-    if text.len() > TEXT_BYTES_MAX {
+    if text.len() > LITERAL_BYTES_MAX {
         return Err(context.raise(Class::MemoryError, "the text is too long for a literal"));
     }
     if text.contains('\0') {

@@ -50,13 +50,14 @@ fn encoding<'a>(context: &mut Context<'a>, name: &str) -> Result<Encoding, Fault
     }
 }
 
-/// Encoding and error handler: arguments at `first` and behind it.
+/// Names of the encoding and of the error handler: arguments at `first` and behind it. Whether there is such an encoding
+/// is asked where it is used: CPython complains about the object first, and does not ask at all for no bytes.
 fn choice<'a>(
     context: &mut Context<'a>,
     args: &Args<'a, '_>,
     first: usize,
     name: &str,
-) -> Result<(Encoding, &'a str), Fault<'a>> {
+) -> Result<[&'a str; 2], Fault<'a>> {
     let mut texts = ["utf-8", "strict"];
     for (at, (text, what)) in texts.iter_mut().zip(["encoding", "errors"]).enumerate() {
         match args.get(first + at) {
@@ -71,7 +72,7 @@ fn choice<'a>(
             }
         }
     }
-    Ok((encoding(context, texts[0])?, texts[1]))
+    Ok(texts)
 }
 
 #[cold]
@@ -84,7 +85,8 @@ fn unknown_handler<'a>(context: &mut Context<'a>, name: &str) -> Fault<'a> {
 
 pub fn encode<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
     let text = args.receiver_text(context)?.as_str();
-    let (encoding, errors) = choice(context, &args, 0, "encode")?;
+    let [name, errors] = choice(context, &args, 0, "encode")?;
+    let encoding = encoding(context, name)?;
     encoded(context, text, encoding, errors)
 }
 
@@ -93,7 +95,8 @@ pub fn bytes_of<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Val
     let Some(text) = args.or_none(0).as_str() else {
         return Err(context.raise(Class::TypeError, "encoding without a string argument"));
     };
-    let (encoding, errors) = choice(context, &args, 1, "bytes")?;
+    let [name, errors] = choice(context, &args, 1, "bytes")?;
+    let encoding = encoding(context, name)?;
     encoded(context, text, encoding, errors)
 }
 
@@ -164,15 +167,15 @@ pub fn decode<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value
     let Value::Bytes(bytes) = args.receiver else {
         return Err(Fault::Internal("a bytes method without its receiver"));
     };
-    let (encoding, errors) = choice(context, &args, 0, "decode")?;
-    decoded(context, bytes.as_slice(), encoding, errors)
+    let names = choice(context, &args, 0, "decode")?;
+    decoded(context, bytes.as_slice(), names)
 }
 
 /// `str(bytes, encoding, errors)`.
 pub fn text_of<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let (encoding, errors) = choice(context, &args, 1, "str")?;
+    let names = choice(context, &args, 1, "str")?;
     match args.or_none(0) {
-        Value::Bytes(bytes) => decoded(context, bytes.as_slice(), encoding, errors),
+        Value::Bytes(bytes) => decoded(context, bytes.as_slice(), names),
         Value::Str(_) => Err(context.raise(Class::TypeError, "decoding str is not supported")),
         other => {
             let kind = other.type_of().name();
@@ -187,9 +190,12 @@ pub fn text_of<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Valu
 fn decoded<'a>(
     context: &mut Context<'a>,
     bytes: &[u8],
-    encoding: Encoding,
-    errors: &str,
+    [name, errors]: [&str; 2],
 ) -> Result<Value<'a>, Fault<'a>> {
+    if bytes.is_empty() {
+        return context.text("");
+    }
+    let encoding = encoding(context, name)?;
     context.charge_bytes(bytes.len() * 2)?;
     if encoding != Encoding::Latin1
         && let Ok(text) = std::str::from_utf8(bytes)

@@ -155,9 +155,11 @@ static METHODS: &[NativeDef] = &[
     method("hexdigest", exactly(0), |context, args| {
         context.charge(64)?;
         let digest = receiver(args.receiver)?.borrow().digest();
-        let mut out = context.builder();
+        let mut out = context.builder().with_room(digest.len() * 2);
         for byte in digest {
-            out.push_str(&format!("{byte:02x}"))?;
+            for digit in [byte >> 4, byte & 0xf] {
+                out.push(char::from(b"0123456789abcdef"[usize::from(digit)]))?;
+            }
         }
         context.finish(out)
     }),

@@ -4,7 +4,7 @@ use jiter::{Jiter, JiterError, JiterErrorType, JsonErrorType, Peek};
 use num_bigint::BigInt;
 
 use super::{Args, Member, ModuleDef, Param, at_least, function, keyword, named, required};
-use crate::limits::INT_DIGITS_MAX;
+use crate::limits::{INT_DIGITS_MAX, JSON_NESTING_MAX};
 use crate::run::context::Context;
 use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
@@ -12,9 +12,6 @@ use crate::run::json::{Layout, write};
 use crate::run::kind::Type;
 use crate::run::list::List;
 use crate::run::value::Value;
-
-/// Arrays and objects inside each other that are read: about where CPython's recursion ends.
-const NESTING_MAX: usize = 990;
 
 /// `json`.
 pub static MODULE: ModuleDef = ModuleDef {
@@ -191,7 +188,7 @@ fn deepen<'a>(
     open: &mut Vec<Open<'a>>,
     next: Open<'a>,
 ) -> Result<(), Fault<'a>> {
-    if open.len() >= NESTING_MAX {
+    if open.len() >= JSON_NESTING_MAX {
         return Err(context.raise(
             Class::RecursionError,
             "maximum recursion depth exceeded while decoding a JSON array from a unicode string",
@@ -229,15 +226,12 @@ fn scalar<'a>(
         Peek::Infinity | Peek::NaN => float(context, jiter, peek, text)?,
         _ => {
             let start = jiter.current_index();
-            let bytes = match jiter.known_number_bytes(peek) {
-                Ok(bytes) => bytes,
-                Err(error) => {
-                    let error = failure_of(&error);
-                    return Err(error.raise(context, text));
-                }
-            };
-            let digits = std::str::from_utf8(bytes).unwrap_or_default().to_owned();
-            number(context, &digits, start, text)?
+            if let Err(error) = jiter.known_number_bytes(peek) {
+                let error = failure_of(&error);
+                return Err(error.raise(context, text));
+            }
+            let digits = text.get(start..jiter.current_index()).unwrap_or_default();
+            number(context, digits, start, text)?
         }
     })
 }

@@ -1,13 +1,11 @@
 //! `str.format`: fields, their attributes and items, and specifications that hold fields themselves.
 
 use super::{Args, attribute};
+use crate::limits::FIELD_NESTING_MAX;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
 use crate::run::ops::{format::write_formatted, print, subscript};
 use crate::run::value::Value;
-
-/// Fields inside the specification of a field; deeper ones are an error, as in CPython.
-const NESTING_MAX: u32 = 2;
 
 /// Where fields take their values from.
 struct Fields<'a, 'r> {
@@ -30,7 +28,7 @@ pub fn format<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value
         manual: false,
     };
     let mut out = context.builder();
-    write(context, &mut out, text, &mut fields, NESTING_MAX)?;
+    write(context, &mut out, text, &mut fields, FIELD_NESTING_MAX)?;
     context.finish(out)
 }
 
@@ -47,7 +45,7 @@ pub fn format_map<'a>(
         manual: false,
     };
     let mut out = context.builder();
-    write(context, &mut out, text, &mut fields, NESTING_MAX)?;
+    write(context, &mut out, text, &mut fields, FIELD_NESTING_MAX)?;
     context.finish(out)
 }
 

@@ -6,7 +6,7 @@ use super::registers::Frame;
 use super::steps::Exit;
 use super::{Evaluator, Level, Step, Stop};
 use crate::bytecode::operand::{Base, Const};
-use crate::limits::{EVALUATIONS_MAX, FRAMES_MAX, REGISTERS_MAX};
+use crate::limits::{EVALUATION_BYTES_MAX, EVALUATIONS_MAX, FRAMES_MAX, Limit, REGISTERS_MAX};
 use crate::run::builtins::arguments::{Bound, bind};
 use crate::run::builtins::{self, Args, Calls, NativeDef, Run, Special, type_def};
 use crate::run::fault::{Class, Fault};
@@ -537,9 +537,9 @@ impl<'a> Evaluator<'a> {
             return Ok(known);
         }
         self.context.charge(text.len() * 2)?;
-        if self.evaluations.len() >= EVALUATIONS_MAX {
-            let text = "too many different texts for eval()";
-            return Err(self.context.raise(Class::RuntimeError, text).into());
+        let held: usize = self.evaluations.keys().map(|text| text.len()).sum();
+        if self.evaluations.len() >= EVALUATIONS_MAX || held + text.len() > EVALUATION_BYTES_MAX {
+            return Err(Limit::Memory.into());
         }
         let code = match crate::compile::evaluation(text) {
             Ok(code) => code,

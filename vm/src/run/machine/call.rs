@@ -7,13 +7,13 @@ use crate::bytecode::operand::NO_CONST;
 use crate::limits::{FRAMES_MAX, REGISTERS_MAX};
 use crate::run::builtins::arguments::{Bound, bind};
 use crate::run::builtins::{Args, Calls, NativeDef, Params, Run, Special, type_def};
+use crate::run::context::Context;
 use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Function;
 use crate::run::generator::{Generator, Progress};
 use crate::run::iterator::{Iter, Source};
 use crate::run::kind::Type;
-use crate::run::list::List;
 use crate::run::object::Object;
 use crate::run::text::Text;
 use crate::run::value::Value;
@@ -491,42 +491,6 @@ impl<'a> Machine<'a> {
         Err(self.context.raise(Class::TypeError, text))
     }
 
-    /// Call native code that is done at once and takes its arguments as they stand: nearly all calls. Nothing when this
-    /// call is another kind.
-    #[inline]
-    pub(super) fn call_plain(
-        &mut self,
-        native: &'static NativeDef,
-        receiver: Value<'a>,
-        first: usize,
-        count: usize,
-    ) -> Option<Result<Value<'a>, Fault<'a>>> {
-        let Run::Plain(run) = native.run else {
-            return None;
-        };
-        let fits = match native.params {
-            Params::Any => true,
-            Params::Positional(min, max) => {
-                count >= usize::from(min) && (max == u8::MAX || count <= usize::from(max))
-            }
-            Params::Named(params) => {
-                count <= params.len()
-                    && params[..count].iter().all(|param| !param.keyword_only)
-                    && params[count..].iter().all(|param| !param.required)
-            }
-        };
-        let given = &self.stack[first..first + count];
-        if !fits || given.iter().any(|value| matches!(value, Value::Iter(_))) {
-            return None;
-        }
-        let args = Args {
-            receiver,
-            given,
-            named: &[],
-        };
-        Some(run(&mut self.context, args))
-    }
-
     /// The native code that a value is, with its receiver, when it is called with arguments by position.
     #[inline]
     pub(super) fn native_of(callee: Value<'a>) -> Option<(&'static NativeDef, Value<'a>)> {
@@ -898,13 +862,39 @@ impl<'a> Machine<'a> {
             _ => None,
         }
     }
+}
 
-    /// A list of the values in registers.
-    pub(super) fn list_of(
-        &mut self,
-        first: usize,
-        count: usize,
-    ) -> Result<&'a List<'a>, Fault<'a>> {
-        self.context.list(&self.stack[first..first + count])
+/// Call native code that is done at once and takes its arguments as they stand: nearly all calls. Nothing when this call
+/// is another kind.
+#[inline]
+pub(super) fn call_plain<'a>(
+    context: &mut Context<'a>,
+    native: &'static NativeDef,
+    receiver: Value<'a>,
+    given: &[Value<'a>],
+) -> Option<Result<Value<'a>, Fault<'a>>> {
+    let Run::Plain(run) = native.run else {
+        return None;
+    };
+    let count = given.len();
+    let fits = match native.params {
+        Params::Any => true,
+        Params::Positional(min, max) => {
+            count >= usize::from(min) && (max == u8::MAX || count <= usize::from(max))
+        }
+        Params::Named(params) => {
+            count <= params.len()
+                && params[..count].iter().all(|param| !param.keyword_only)
+                && params[count..].iter().all(|param| !param.required)
+        }
+    };
+    if !fits || given.iter().any(|value| matches!(value, Value::Iter(_))) {
+        return None;
     }
+    let args = Args {
+        receiver,
+        given,
+        named: &[],
+    };
+    Some(run(context, args))
 }

@@ -1,5 +1,7 @@
 //! The roots of an execution: what is live is what they reach. Between two slices all of it can move to another arena.
 
+use std::cell::Cell;
+
 use elsa::FrozenVec;
 
 use super::frame::{Frame, FrameKind, Native};
@@ -35,12 +37,11 @@ impl<'a> Machine<'a> {
         evaluated: &'b FrozenVec<Box<Code>>,
     ) -> Result<Machine<'b>, Abandoned> {
         let definitions = self.code(survivors, arena, program, evaluated)?;
-        let mut codes = Vec::with_capacity(self.codes.len());
-        for known in &self.codes {
-            codes.push(match known {
-                Some(function) => Some(survivors.function(function)?),
-                None => None,
-            });
+        let codes = arena.alloc_cells(self.codes.len(), None)?;
+        for (known, moved) in self.codes.iter().zip(codes) {
+            if let Some(function) = known.get() {
+                moved.set(Some(survivors.function(function)?));
+            }
         }
         let mut evaluations = Vec::with_capacity(self.evaluations.len());
         for (text, function) in &self.evaluations {
@@ -132,8 +133,7 @@ impl<'a> Machine<'a> {
             began_ns: self.began_ns,
             kept: Vec::new(),
             fast,
-            specialise_after: self.specialise_after,
-            specialisations_left: self.specialisations_left,
+            specialising: self.specialising,
         })
     }
 
@@ -144,9 +144,9 @@ impl<'a> Machine<'a> {
         arena: &'b Arena,
         program: &'b Program,
         evaluated: &'b FrozenVec<Box<Code>>,
-    ) -> Result<Vec<Option<Prepared<'b>>>, Abandoned> {
+    ) -> Result<&'b [Cell<Option<Prepared<'b>>>], Abandoned> {
         for (known, code) in self.codes.iter().zip(&program.codes) {
-            if let Some(function) = known {
+            if let Some(function) = known.get() {
                 survivors.code(function.code, code, &[])?;
             }
         }
@@ -161,22 +161,20 @@ impl<'a> Machine<'a> {
                 survivors.code(known.function.code, &made.code, &[])?;
             }
         }
-        let mut definitions = Vec::with_capacity(self.definitions.len());
-        for (known, definition) in self.definitions.iter().zip(&program.definitions) {
-            definitions.push(match (known, &definition.code) {
-                (Some(prepared), Ok(code)) => {
-                    let mut items = Vec::with_capacity(prepared.items.len());
-                    for item in prepared.items {
-                        items.push(survivors.text(item)?);
-                    }
-                    Some(Prepared {
-                        loaded: survivors.code(prepared.loaded, code, &code.globals)?,
-                        items: arena.alloc_slice(&items)?,
-                        task_stays: prepared.task_stays,
-                    })
+        let definitions = arena.alloc_cells(self.definitions.len(), None)?;
+        let known = self.definitions.iter().zip(&program.definitions);
+        for ((known, definition), moved) in known.zip(definitions) {
+            if let (Some(prepared), Ok(code)) = (known.get(), &definition.code) {
+                let mut items = Vec::with_capacity(prepared.items.len());
+                for item in prepared.items {
+                    items.push(survivors.text(item)?);
                 }
-                _ => None,
-            });
+                moved.set(Some(Prepared {
+                    loaded: survivors.code(prepared.loaded, code, &code.globals)?,
+                    items: arena.alloc_slice(&items)?,
+                    task_stays: prepared.task_stays,
+                }));
+            }
         }
         Ok(definitions)
     }
@@ -221,7 +219,7 @@ fn kind<'a, 'b>(
             } => Native::Search {
                 generator: survivors.generator(generator)?,
                 until: *until,
-                default: std::cell::Cell::new(survivors.value(default.get())?),
+                default: Cell::new(survivors.value(default.get())?),
             },
         })?),
     })
@@ -236,7 +234,7 @@ fn host<'a, 'b>(
         variables: survivors.dict(host.variables)?,
         results: survivors.dict(host.results)?,
         try_level: host.try_level.clone(),
-        local_vars: std::cell::Cell::new(survivors.dict(host.local_vars.get())?),
+        local_vars: Cell::new(survivors.dict(host.local_vars.get())?),
         function_local_vars: survivors.dict(host.function_local_vars)?,
         asynced_functions: survivors.dict(host.asynced_functions)?,
         query: survivors.dict(host.query)?,

@@ -2,12 +2,14 @@
 
 use std::cell::Cell;
 
-use super::call::Called;
+use super::call::{Called, call_plain};
 use super::frame::FrameKind;
+use super::hot::is_hot;
 use super::{Machine, Slice};
 use crate::bytecode::op::Op;
 use crate::bytecode::operand::{self, NO_SRC};
 use crate::limits::FRAMES_MAX;
+use crate::run::budget::Budget;
 use crate::run::builtins;
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Function;
@@ -65,9 +67,18 @@ impl<'a> Machine<'a> {
         let mut pc = frame.pc as usize;
         let mut base = frame.base as usize;
 
+        // The registers from the frame's first on.
+        let mut registers = &mut self.stack[base..];
+
         macro_rules! r {
             ($operand:expr) => {
-                self.stack[base + $operand.index()]
+                registers[$operand.index()]
+            };
+        }
+        // After anything that has the whole machine: the registers may stand elsewhere.
+        macro_rules! window {
+            () => {
+                registers = &mut self.stack[base..]
             };
         }
         // Before anything that can fail or leave: the frame's pc stands behind the instruction.
@@ -86,7 +97,20 @@ impl<'a> Machine<'a> {
                 ops = &function.code.code().ops;
                 pc = frame.pc as usize;
                 base = frame.base as usize;
+                window!();
             }};
+        }
+        // Go on in the other loop, if it knows what comes next.
+        macro_rules! hot {
+            () => {
+                if is_hot(ops[pc]) {
+                    save!();
+                    if self.run_hot() {
+                        return Ok(Slice::Yielded);
+                    }
+                    reload!();
+                }
+            };
         }
         macro_rules! k {
             ($constant:expr) => {
@@ -112,7 +136,10 @@ impl<'a> Machine<'a> {
         macro_rules! finish_call {
             ($called:expr, $d:expr) => {
                 match $called {
-                    Called::Value(value) => r!($d) = value,
+                    Called::Value(value) => {
+                        window!();
+                        r!($d) = value;
+                    }
                     Called::Frame => {
                         reload!();
                         if self.context.budget().tick() {
@@ -359,6 +386,7 @@ impl<'a> Machine<'a> {
                         save!();
                         return Ok(Slice::Yielded);
                     }
+                    hot!();
                 }
                 Op::JumpIf { s, to } => {
                     if r!(s).is_true() {
@@ -428,12 +456,9 @@ impl<'a> Machine<'a> {
                 }
                 Op::BuildSlice { d, base: first } => {
                     save!();
-                    let place = base + first.index();
-                    let (start, stop, step) = (
-                        self.stack[place],
-                        self.stack[place + 1],
-                        self.stack[place + 2],
-                    );
+                    let place = first.index();
+                    let (start, stop, step) =
+                        (registers[place], registers[place + 1], registers[place + 2]);
                     r!(d) = Value::Slice(self.context.arena().alloc(SliceValue {
                         start,
                         stop,
@@ -483,18 +508,20 @@ impl<'a> Machine<'a> {
                         ops = &function.code.code().ops;
                         pc = 0;
                         base = first;
+                        window!();
                         if self.context.budget().tick() {
                             return Ok(Slice::Yielded);
                         }
+                        hot!();
                         continue;
                     }
                     if names == operand::NO_CONST
                         && let Some((native, receiver)) = Self::native_of(r!(window))
-                        && let Some(value) = self.call_plain(
+                        && let Some(value) = call_plain(
+                            &mut self.context,
                             native,
                             receiver,
-                            base + window.index() + 1,
-                            usize::from(few.0),
+                            &registers[window.index() + 1..][..usize::from(few.0)],
                         )
                     {
                         r!(d) = value?;
@@ -513,7 +540,7 @@ impl<'a> Machine<'a> {
                 } => {
                     save!();
                     let place = base + window.index();
-                    let receiver = self.stack[place];
+                    let receiver = registers[window.index()];
                     let kind = receiver.type_of();
                     let memory = function.code.memory(k);
                     let native = match memory.get() {
@@ -532,7 +559,12 @@ impl<'a> Machine<'a> {
                     let result = base + d.index();
                     let count = usize::from(few.0);
                     if let Some(native) = native
-                        && let Some(value) = self.call_plain(native, receiver, place + 1, count)
+                        && let Some(value) = call_plain(
+                            &mut self.context,
+                            native,
+                            receiver,
+                            &registers[window.index() + 1..][..count],
+                        )
                     {
                         r!(d) = value?;
                         continue;
@@ -580,6 +612,7 @@ impl<'a> Machine<'a> {
                         ops = &function.code.code().ops;
                         pc = below.pc as usize;
                         base = below.base as usize;
+                        window!();
                         continue;
                     }
                     match frame.kind {
@@ -621,7 +654,8 @@ impl<'a> Machine<'a> {
                     count,
                 } => {
                     save!();
-                    let list = self.list_of(base + first.index(), count.index())?;
+                    let items = &registers[first.index()..][..count.index()];
+                    let list = self.context.list(items)?;
                     r!(d) = Value::List(list);
                 }
                 Op::BuildTuple {
@@ -630,11 +664,8 @@ impl<'a> Machine<'a> {
                     count,
                 } => {
                     save!();
-                    let place = base + first.index();
-                    let tuple = self
-                        .context
-                        .tuple(&self.stack[place..place + count.index()])?;
-                    r!(d) = tuple;
+                    let items = &registers[first.index()..][..count.index()];
+                    r!(d) = self.context.tuple(items)?;
                 }
                 Op::BuildSet {
                     d,
@@ -644,7 +675,7 @@ impl<'a> Machine<'a> {
                     save!();
                     let set = self.context.set(false)?;
                     for place in 0..count.index() {
-                        let item = self.stack[base + first.index() + place];
+                        let item = registers[first.index() + place];
                         self.context.insert(set.entries(), item, Value::None)?;
                     }
                     r!(d) = Value::Set(set);
@@ -659,8 +690,8 @@ impl<'a> Machine<'a> {
                     let dict = arena
                         .alloc(crate::run::dict::Dict::with_capacity(arena, count.index())?)?;
                     for pair in 0..count.index() {
-                        let place = base + first.index() + pair * 2;
-                        let (key, value) = (self.stack[place], self.stack[place + 1]);
+                        let place = first.index() + pair * 2;
+                        let (key, value) = (registers[place], registers[place + 1]);
                         self.context.insert(dict, key, value)?;
                     }
                     r!(d) = Value::Dict(dict);
@@ -735,7 +766,7 @@ impl<'a> Machine<'a> {
                     let Value::Dict(more) = r!(s) else {
                         let kind = r!(s).type_of().name();
                         let text = if few.0 == 1 {
-                            let name = Self::name_of(self.stack[base + dict_register - 2]);
+                            let name = Self::name_of(registers[dict_register - 2]);
                             format!("{name}() argument after ** must be a mapping, not {kind}")
                         } else {
                             format!("'{kind}' object is not a mapping")
@@ -747,7 +778,7 @@ impl<'a> Machine<'a> {
                         if few.0 == 1 && dict.find(key, hash).is_some() {
                             let name = key.as_str().unwrap_or("?");
                             // Named arguments stand two registers behind what is called.
-                            let callee = Self::name_of(self.stack[base + dict_register - 2]);
+                            let callee = Self::name_of(registers[dict_register - 2]);
                             let text = format_args!(
                                 "{callee}() got multiple values for keyword argument '{name}'"
                             );
@@ -777,6 +808,7 @@ impl<'a> Machine<'a> {
                     }
                     let value = r!(s);
                     self.unpack(value, base + first.index(), count.index(), None)?;
+                    window!();
                 }
                 Op::UnpackRest {
                     few,
@@ -797,6 +829,7 @@ impl<'a> Machine<'a> {
                         usize::from(few.0),
                         Some(count.index()),
                     )?;
+                    window!();
                 }
                 Op::GetIter { d, s } => {
                     save!();
@@ -808,17 +841,11 @@ impl<'a> Machine<'a> {
                         return Err(Fault::Internal("no iterator"));
                     };
                     if let Source::Range(range) = source.source() {
-                        // The turn is paid for, but what the one before did natively may have ended the slice.
-                        if self.context.budget().is_over() {
-                            pc -= 1;
-                            save!();
-                            return Ok(Slice::Yielded);
-                        }
-                        let mut next = source.next_paid(range);
+                        let mut next = source.next_paid(range, self.context.budget().held_turns());
                         if next.is_none() {
-                            match self.pay_turns(source) {
+                            match pay_turns(self.context.budget(), source) {
                                 Turns::None => continue,
-                                Turns::Paid => next = source.next_paid(range),
+                                Turns::Paid => next = source.next_paid(range, 0),
                                 Turns::Over => {
                                     pc -= 1;
                                     save!();
@@ -827,7 +854,7 @@ impl<'a> Machine<'a> {
                             }
                         }
                         let Some(number) = next else { continue };
-                        self.stack[base + iter.index() + 1] = Value::Int(number);
+                        registers[iter.index() + 1] = Value::Int(number);
                         pc = to.index();
                         // The loop's variable is set next: one step with this.
                         if let Op::Move { d, s } = ops[pc]
@@ -836,9 +863,12 @@ impl<'a> Machine<'a> {
                             r!(d) = Value::Int(number);
                             pc += 1;
                         }
+                        hot!();
                         continue;
                     }
                     if self.context.budget().tick() {
+                        // The instruction runs again in the next slice, and pays then.
+                        self.context.budget().give_back();
                         pc -= 1;
                         save!();
                         return Ok(Slice::Yielded);
@@ -850,7 +880,7 @@ impl<'a> Machine<'a> {
                         continue;
                     }
                     if let Some(item) = source.next(&mut self.context)? {
-                        self.stack[base + iter.index() + 1] = item;
+                        registers[iter.index() + 1] = item;
                         pc = to.index();
                     }
                 }
@@ -882,7 +912,7 @@ impl<'a> Machine<'a> {
                     save!();
                     let mut out = self.context.builder();
                     for place in 0..count.index() {
-                        if let Value::Str(text) = self.stack[base + first.index() + place] {
+                        if let Value::Str(text) = registers[first.index() + place] {
                             out.push_str(text.as_str())?;
                         }
                     }
@@ -908,7 +938,9 @@ impl<'a> Machine<'a> {
                 Op::Catches { d, s, class } => {
                     save!();
                     let (exception, class) = (r!(s), r!(class));
-                    r!(d) = Value::Bool(self.catches(exception, class)?);
+                    let catches = self.catches(exception, class)?;
+                    window!();
+                    r!(d) = Value::Bool(catches);
                 }
                 Op::MakeFunction {
                     few,
@@ -917,10 +949,11 @@ impl<'a> Machine<'a> {
                     base: first,
                 } => {
                     save!();
-                    let place = base + first.index();
                     let defaults: Vec<Value<'a>> =
-                        self.stack[place..place + usize::from(few.0)].to_vec();
-                    r!(d) = self.make_function(function, c.index(), &defaults, base)?;
+                        registers[first.index()..][..usize::from(few.0)].to_vec();
+                    let made = self.make_function(function, c.index(), &defaults, base)?;
+                    window!();
+                    r!(d) = made;
                 }
                 Op::Import { d, k } => {
                     save!();
@@ -1019,13 +1052,13 @@ impl<'a> Machine<'a> {
                 Op::LoadDynamic { d, k } => {
                     save!();
                     let name = function.code.text(&mut self.context, k)?;
-                    let (locals, globals) = (self.stack[base], self.stack[base + 1]);
+                    let (locals, globals) = (registers[0], registers[1]);
                     let found = [locals, globals].into_iter().find_map(|place| match place {
                         Value::Dict(dict) => dict.get_text(name),
                         _ => None,
                     });
                     let found = match found {
-                        None if self.stack[base + 2].is_true() => builtins::global(name.as_str()),
+                        None if registers[2].is_true() => builtins::global(name.as_str()),
                         found => found,
                     };
                     match found {
@@ -1036,7 +1069,9 @@ impl<'a> Machine<'a> {
                 Op::LoadName { d, k } => {
                     save!();
                     let name = function.code.text(&mut self.context, k)?;
-                    match self.visible_at(name, function.code, k) {
+                    let found = self.visible_at(name, function.code, k);
+                    window!();
+                    match found {
                         Some(value) => r!(d) = value,
                         None => return Err(self.undefined(name.as_str())),
                     }
@@ -1044,7 +1079,9 @@ impl<'a> Machine<'a> {
                 Op::TryName { d, k } => {
                     save!();
                     let name = function.code.text(&mut self.context, k)?;
-                    if let Some(value) = self.visible_at(name, function.code, k) {
+                    let found = self.visible_at(name, function.code, k);
+                    window!();
+                    if let Some(value) = found {
                         r!(d) = value;
                         pc += 1;
                     }
@@ -1052,12 +1089,16 @@ impl<'a> Machine<'a> {
                 Op::LoadNameOrText { d, k } => {
                     save!();
                     let name = function.code.text(&mut self.context, k)?;
-                    r!(d) = self.visible(name).unwrap_or(Value::Str(name));
+                    let found = self.visible(name).unwrap_or(Value::Str(name));
+                    window!();
+                    r!(d) = found;
                 }
                 Op::LookUp { d, s } => {
                     save!();
                     let value = r!(s);
-                    r!(d) = self.look_up(value)?;
+                    let found = self.look_up(value)?;
+                    window!();
+                    r!(d) = found;
                 }
                 Op::StoreShared { k, s } => {
                     save!();
@@ -1093,6 +1134,7 @@ impl<'a> Machine<'a> {
                             continue;
                         }
                         self.assign(key, value)?;
+                        window!();
                         if let (Some(shared), Some(frame)) = (
                             self.host.variables.find(key, name.hash()),
                             scope.find(key, name.hash()),
@@ -1101,12 +1143,15 @@ impl<'a> Machine<'a> {
                         }
                     } else {
                         self.assign(key, value)?;
+                        window!();
                     }
                 }
                 Op::Bounds { d, s } => {
                     save!();
                     let value = r!(s);
-                    r!(d) = self.bound(value)?;
+                    let bound = self.bound(value)?;
+                    window!();
+                    r!(d) = bound;
                 }
                 Op::Count { d, a, b } => {
                     save!();
@@ -1165,27 +1210,21 @@ impl<'a> Machine<'a> {
                     save!();
                     return Err(self.site_error(s));
                 }
-                Op::Begin { .. } => self.begin(),
-                Op::End { t } => self.end(t.0, None),
+                Op::Begin { .. } => {
+                    self.begin();
+                    window!();
+                }
+                Op::End { t } => {
+                    self.end(t.0, None);
+                    window!();
+                }
                 Op::Failed { s, t } => {
                     save!();
                     let exception = r!(s);
                     self.failed(exception, t.0)?;
+                    window!();
                 }
             }
-        }
-    }
-
-    /// Pay for the next turns of a loop over a range.
-    #[cold]
-    #[inline(never)]
-    fn pay_turns(&mut self, source: &Iter<'a>) -> Turns {
-        let turns = source.next_block();
-        let is_over = self.context.budget().take(turns.max(1));
-        match (turns, is_over) {
-            (0, _) => Turns::None,
-            (_, true) => Turns::Over,
-            (_, false) => Turns::Paid,
         }
     }
 
@@ -1327,6 +1366,22 @@ impl<'a> Machine<'a> {
     }
 }
 
+/// Pay for the next turns of a loop over a range. There may be some that are paid for, in a slice that is over.
+#[cold]
+#[inline(never)]
+fn pay_turns(budget: &mut Budget, source: &Iter<'_>) -> Turns {
+    if budget.is_over() {
+        return Turns::Over;
+    }
+    let turns = source.next_block();
+    let is_over = budget.take(turns.max(1));
+    match (turns, is_over) {
+        (0, _) => Turns::None,
+        (_, true) => Turns::Over,
+        (_, false) => Turns::Paid,
+    }
+}
+
 /// An order of two floats; nothing for what is not one.
 #[inline]
 const fn compare_floats(kind: operand::Compare, left: f64, right: f64) -> Option<bool> {
@@ -1341,7 +1396,7 @@ const fn compare_floats(kind: operand::Compare, left: f64, right: f64) -> Option
 
 /// A comparison of two ints; nothing for `in`, which raises.
 #[inline]
-const fn compare_ints(kind: operand::Compare, left: i64, right: i64) -> Option<bool> {
+pub(super) const fn compare_ints(kind: operand::Compare, left: i64, right: i64) -> Option<bool> {
     Some(match kind {
         operand::Compare::Eq | operand::Compare::Is => left == right,
         operand::Compare::Ne | operand::Compare::IsNot => left != right,

@@ -3,7 +3,7 @@
 use super::Machine;
 use super::call::Called;
 use super::frame::FrameKind;
-use crate::limits::EVALUATIONS_MAX;
+use crate::limits::{EVALUATION_BYTES_MAX, EVALUATIONS_MAX, Limit};
 use crate::run::fault::{Class, Fault};
 use crate::run::function::Function;
 use crate::run::loaded::Loaded;
@@ -55,10 +55,10 @@ impl<'a> Machine<'a> {
         }
         // A byte of source costs about 20 ns.
         self.context.charge(text.len() * 2)?;
-        if self.evaluations.len() >= EVALUATIONS_MAX {
-            return Err(self
-                .context
-                .raise(Class::RuntimeError, "too many different texts for eval()"));
+        let held: usize = self.evaluations.iter().map(|(text, _)| text.len()).sum();
+        if self.evaluations.len() >= EVALUATIONS_MAX || held + text.len() > EVALUATION_BYTES_MAX {
+            // Not an exception: `if` takes a condition that raises for a false one.
+            return Err(Fault::Limit(Limit::Memory));
         }
         let code = match crate::compile::evaluation(text) {
             Ok(code) => code,

@@ -5,12 +5,15 @@ mod collect;
 mod dispatch;
 mod eval;
 mod frame;
+mod hot;
 mod script;
 mod shape;
 mod task;
 mod unwind;
 
 pub use frame::{Frame, FrameKind};
+
+use std::cell::Cell;
 
 use elsa::FrozenVec;
 
@@ -26,8 +29,15 @@ use super::value::Value;
 use crate::bytecode::Code;
 use crate::limits::{Limit, SPECIALISED_SITES_MAX};
 use crate::program::Program;
-use shape::Fast;
+use shape::{Fast, Specialising};
 use task::KeptTask;
+
+/// Registers and frames at the start: what most scripts need. Growing into them was a tenth of an empty program.
+const REGISTERS_FIRST: usize = 32;
+const FRAMES_FIRST: usize = 8;
+
+/// Entries of `logs` for which there is room from the start.
+const LOGS_FIRST: usize = 64;
 
 /// How a slice ended.
 #[derive(Clone, Copy, Debug)]
@@ -86,8 +96,8 @@ pub struct Machine<'a> {
     host: &'a Host<'a>,
     /// Frames of script functions, that outside of all first.
     scopes: Vec<&'a Dict<'a>>,
-    codes: Vec<Option<&'a Function<'a>>>,
-    definitions: Vec<Option<Prepared<'a>>>,
+    codes: &'a [Cell<Option<&'a Function<'a>>>],
+    definitions: &'a [Cell<Option<Prepared<'a>>>],
     /// Keys of arguments by index.
     indexes: Vec<&'a Text<'a>>,
     /// Child statements as values, by number.
@@ -96,9 +106,7 @@ pub struct Machine<'a> {
     kept: Vec<Option<&'a KeptTask<'a>>>,
     /// Specialised code of call sites, by number.
     fast: Vec<Option<Fast<'a>>>,
-    /// Runs of a site before that, and sites for which it may still be made.
-    specialise_after: u32,
-    specialisations_left: u32,
+    specialising: Specialising,
     logs: Vec<LogEntry<'a>>,
     site: Option<ErrorSite<'a>>,
     clock: Option<fn() -> u64>,
@@ -118,24 +126,30 @@ impl<'a> Machine<'a> {
     ) -> Result<Self, Fault<'a>> {
         context.set_host(host);
         let outermost: &'a Dict<'a> = context.dict()?;
+        let arena = context.arena();
+        let codes = arena.alloc_cells(program.codes.len(), None)?;
+        let definitions = arena.alloc_cells(program.definitions.len(), None)?;
         let mut machine = Self {
             context,
             program,
             evaluated,
             evaluations: Vec::new(),
-            stack: Vec::new(),
-            frames: Vec::new(),
+            stack: vec![Value::Unset; REGISTERS_FIRST],
+            frames: Vec::with_capacity(FRAMES_FIRST),
             host,
             scopes: vec![outermost],
-            codes: vec![None; program.codes.len()],
-            definitions: vec![None; program.definitions.len()],
+            codes,
+            definitions,
             indexes: Vec::new(),
             nodes: Vec::new(),
             kept: Vec::new(),
             fast: Vec::new(),
-            specialise_after,
-            specialisations_left: SPECIALISED_SITES_MAX,
-            logs: Vec::new(),
+            specialising: Specialising {
+                after: specialise_after,
+                sites_left: SPECIALISED_SITES_MAX,
+                units: 0,
+            },
+            logs: Vec::with_capacity(program.statements.len().min(LOGS_FIRST)),
             site: None,
             clock,
             began_ns: 0,
@@ -157,6 +171,12 @@ impl<'a> Machine<'a> {
         self.site
     }
 
+    /// Units of its fuel that specialising took.
+    #[must_use]
+    pub const fn specialising_units(&self) -> u32 {
+        self.specialising.units
+    }
+
     /// The execution's values and inputs.
     pub fn context(&mut self) -> &mut Context<'a> {
         &mut self.context
@@ -176,7 +196,7 @@ impl<'a> Machine<'a> {
 
     /// A part of the script, ready to run.
     fn script_code(&mut self, number: usize) -> Result<&'a Function<'a>, Fault<'a>> {
-        if let Some(known) = self.codes[number] {
+        if let Some(known) = self.codes[number].get() {
             return Ok(known);
         }
         let code = Loaded::new(&mut self.context, &self.program.codes[number], &[])?;
@@ -187,13 +207,13 @@ impl<'a> Machine<'a> {
             defaults: &[],
         };
         let function = self.context.arena().alloc(function)?;
-        self.codes[number] = Some(function);
+        self.codes[number].set(Some(function));
         Ok(function)
     }
 
     /// A definition, ready to run.
     fn definition(&mut self, number: usize) -> Result<Prepared<'a>, Fault<'a>> {
-        if let Some(known) = self.definitions[number] {
+        if let Some(known) = self.definitions[number].get() {
             return Ok(known);
         }
         let definition: &'a crate::program::Definition = &self.program.definitions[number];
@@ -211,7 +231,7 @@ impl<'a> Machine<'a> {
             items: arena.alloc_slice(&items)?,
             task_stays: definition.task_stays,
         };
-        self.definitions[number] = Some(prepared);
+        self.definitions[number].set(Some(prepared));
         Ok(prepared)
     }
 }

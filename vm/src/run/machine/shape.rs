@@ -3,6 +3,7 @@
 use super::Machine;
 use super::frame::FrameKind;
 use crate::bytecode::CallSite;
+use crate::limits::UNITS_OF_A_STEP;
 use crate::run::arena::Arena;
 use crate::run::fault::Fault;
 use crate::run::function::Function;
@@ -10,6 +11,17 @@ use crate::run::loaded::Loaded;
 use crate::run::survivors::{Abandoned, Survivors};
 use crate::run::value::Value;
 use crate::specialise::{Input, Shape};
+
+/// What specialising may cost and has cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Specialising {
+    /// Runs of a site before it.
+    pub(super) after: u32,
+    /// Sites for which it may still be done.
+    pub(super) sites_left: u32,
+    /// Units that it took.
+    pub(super) units: u32,
+}
 
 /// A call site's specialised code in this execution.
 #[derive(Clone, Copy, Debug)]
@@ -71,16 +83,20 @@ impl<'a> Machine<'a> {
         let heat = &self.program.heats[number];
         let made = match heat.made() {
             Some(made) => made,
-            None if self.specialisations_left == 0 => return Ok(None),
+            None if self.specialising.sites_left == 0 => return Ok(None),
             None => {
                 let code = self.top().function.code.code();
                 let definition = &*self.program.definitions[definition];
-                let mut asked = false;
-                let made = heat.run(self.specialise_after, definition, || {
+                let (mut asked, mut steps) = (false, 0);
+                let shape = || {
                     asked = true;
                     Shape::of(site, code)
-                });
-                self.specialisations_left -= u32::from(asked);
+                };
+                let made = heat.run(self.specialising.after, definition, shape, &mut steps);
+                self.specialising.sites_left -= u32::from(asked);
+                let units = steps * UNITS_OF_A_STEP;
+                self.specialising.units = self.specialising.units.saturating_add(units as u32);
+                self.context.charge(units)?;
                 match made {
                     Some(made) => made,
                     None => return Ok(None),
@@ -105,7 +121,7 @@ impl<'a> Machine<'a> {
             inputs: arena.alloc_slice(&inputs)?,
         };
         if self.fast.len() <= number {
-            self.fast.resize(number + 1, None);
+            self.fast.resize(self.program.heats.len(), None);
         }
         self.fast[number] = Some(fast);
         Ok(Some(fast))

@@ -42,7 +42,7 @@ impl<'a> Machine<'a> {
         if let Some(Some(fast)) = self.fast.get(site.number as usize) {
             return self.run_fast(*fast, first, result);
         }
-        if self.specialise_after != u32::MAX
+        if self.specialising.after != u32::MAX
             && let Some(fast) = self.specialised(site, number as usize)?
         {
             return self.run_fast(fast, first, result);
@@ -89,7 +89,7 @@ impl<'a> Machine<'a> {
             })?;
             let number = site.number as usize;
             if self.kept.len() <= number {
-                self.kept.resize(number + 1, None);
+                self.kept.resize(self.program.heats.len(), None);
             }
             self.kept[number] = Some(kept);
         }

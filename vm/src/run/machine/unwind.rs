@@ -23,11 +23,7 @@ impl<'a> Machine<'a> {
                 noted = true;
                 self.note(code, at);
             }
-            let handler = code
-                .handlers
-                .iter()
-                .find(|handler| (handler.start..handler.end).contains(&at));
-            if let Some(handler) = handler {
+            if let Some(handler) = code.handler_at(at) {
                 self.stack[frame.base as usize + handler.caught.index()] =
                     Value::Exception(exception);
                 if let Some(frame) = self.frames.last_mut() {

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::sets::combine;
 use crate::bytecode::operand::Binary;
+use crate::limits::{COMPARED_NESTING_MAX, COMPARED_PAIRS_MAX};
 use crate::run::context::Context;
 use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
@@ -11,12 +12,6 @@ use crate::run::hash::hash_value;
 use crate::run::number::{as_bigint, float_as_int};
 use crate::run::object::{Object, ViewKind};
 use crate::run::value::Value;
-
-/// Pairs that may wait at once: the list of them is outside the arena's quota.
-const PAIRS_MAX: usize = 1 << 16;
-
-/// Levels that a comparison goes down: about where CPython raises.
-const NESTING_MAX: u32 = 900;
 
 /// Equality of dict keys: what is hashable. Keys nest at most as deep as `hash` allows.
 #[inline]
@@ -137,7 +132,7 @@ pub fn equal<'a>(
     let mut waiting = vec![(left, right, 0_u32)];
     while let Some((left, right, depth)) = waiting.pop() {
         context.charge(1)?;
-        if depth > NESTING_MAX || waiting.len() > PAIRS_MAX {
+        if depth > COMPARED_NESTING_MAX || waiting.len() > COMPARED_PAIRS_MAX {
             return Err(context.raise(
                 Class::RecursionError,
                 "maximum recursion depth exceeded in comparison",
@@ -292,7 +287,7 @@ pub fn ordered<'a>(
     mut right: Value<'a>,
 ) -> Result<bool, Fault<'a>> {
     // Lists and tuples: down to the first pair of items that differ.
-    for _ in 0..NESTING_MAX {
+    for _ in 0..COMPARED_NESTING_MAX {
         let lengths = match (left, right) {
             (Value::Tuple(left), Value::Tuple(right)) => (left.len(), right.len()),
             (Value::List(left), Value::List(right)) => (left.len(), right.len()),

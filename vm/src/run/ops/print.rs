@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::limits::INT_DIGITS_MAX;
+use crate::limits::{INT_DIGITS_MAX, SHOWN_NESTING_MAX};
 use crate::run::context::{Context, TextBuilder, TooLong};
 use crate::run::exception::Exception;
 use crate::run::fault::{Class, Fault};
@@ -11,9 +11,6 @@ use crate::run::object::{Object, ViewKind};
 use crate::run::text::Text;
 use crate::run::unicode::is_printable;
 use crate::run::value::Value;
-
-/// Open containers at once in a printed value.
-const NESTING_MAX: usize = 900;
 
 /// `str(value)` as a value; a text is itself.
 pub fn str_of<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<Value<'a>, Fault<'a>> {
@@ -42,6 +39,11 @@ pub fn with_int<'a>(
 ) -> Result<Value<'a>, Fault<'a>> {
     let mut bytes = [0; DIGITS_MAX];
     context.joined(text.as_str(), digits_of(number, &mut bytes))
+}
+
+/// An int's decimal digits into a builder.
+pub fn write_int(out: &mut TextBuilder, number: i64) -> Result<(), TooLong> {
+    out.push_str(digits_of(number, &mut [0; DIGITS_MAX]))
 }
 
 /// A sign and 19 digits.
@@ -149,7 +151,7 @@ pub fn write_repr<'a>(
                     out.push_str(dots)?;
                     continue;
                 }
-                if open.len() >= NESTING_MAX {
+                if open.len() >= SHOWN_NESTING_MAX {
                     return Err(context.raise(
                         Class::RecursionError,
                         "maximum recursion depth exceeded while getting the repr of an object",
@@ -258,7 +260,7 @@ fn write_leaf<'a>(
         Value::Unset | Value::None => out.push_str("None")?,
         Value::Bool(true) => out.push_str("True")?,
         Value::Bool(false) => out.push_str("False")?,
-        Value::Int(number) => write_display(out, number)?,
+        Value::Int(number) => write_int(out, number)?,
         Value::Float(number) => write_float(out, number)?,
         Value::Big(big) => {
             let digits = decimal(context, &big.to_bigint())?;
@@ -313,7 +315,7 @@ fn write_leaf<'a>(
                     out.push_str(", ")?;
                 }
                 match part {
-                    Value::Int(number) => write_display(out, number)?,
+                    Value::Int(number) => write_int(out, number)?,
                     Value::None => out.push_str("None")?,
                     other => write_display(out, format_args!("<{}>", other.type_of().name()))?,
                 }

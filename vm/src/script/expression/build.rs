@@ -1,7 +1,7 @@
 //! Making expressions node by node, for the front end of definitions.
 //!
 //! The maker keeps the two rules of [`super`]: parts before wholes, and no tree higher than
-//! [`crate::script::limits::HEIGHT_MAX`] (the front end's scan for nesting sees to that).
+//! [`crate::limits::EXPRESSION_HEIGHT_MAX`] (the front end's scan for nesting sees to that).
 
 use super::{
     CompareOp, Expressions, IntegerId, List, Node, NodeId, Nodes, Parameter, Text, TextId,

@@ -7,11 +7,8 @@ use super::lexer::{Lexer, closing};
 use super::parser::Parser;
 use super::strings::{Buffer, Literal};
 use super::{Conversion, Node, NodeId};
-use crate::script::limits::BRACKETS_MAX;
+use crate::limits::{BRACKETS_MAX, FIELD_NESTING_MAX};
 use crate::script::span::Span;
-
-/// Fields within the format of a field.
-const FIELD_DEPTH_MAX: u32 = 2;
 
 impl Parser<'_> {
     /// Appends the parts of an f-string to the scratch list; text that may still go on stays in `buffer`.
@@ -131,7 +128,7 @@ impl Parser<'_> {
         let error = |message: &str, from: usize| {
             Err(SyntaxError::new(message, Span::new(from.min(end), end)))
         };
-        if depth >= FIELD_DEPTH_MAX {
+        if depth >= FIELD_NESTING_MAX {
             return error("f-string: expressions nested too deeply", open);
         }
         let inner = self.field_expression(open + 1, end)?;

@@ -3,7 +3,7 @@
 use super::error::SyntaxError;
 use super::token::{Keyword, Kind, Token};
 use super::{BinaryOp, CompareOp, numbers};
-use crate::script::limits::BRACKETS_MAX;
+use crate::limits::BRACKETS_MAX;
 use crate::script::span::Span;
 
 /// Reads tokens from `text[..end]`.

@@ -6,7 +6,7 @@
 //!
 //! Many expressions share one [`Expressions`]. A node is pushed after its parts, so the parts of a node have lower ids.
 //! Depth: the left-most part of a node (operand of an attribute, subscript, call or binary operator) can be
-//! [`super::limits::HEIGHT_MAX`] deep and is to be walked by a loop; all other parts nest at most [`super::limits::NESTING_MAX`]
+//! [`crate::limits::EXPRESSION_HEIGHT_MAX`] deep and is to be walked by a loop; all other parts nest at most [`crate::limits::EXPRESSION_NESTING_MAX`]
 //! deep, prefix operators included.
 
 pub mod build;
@@ -382,7 +382,7 @@ impl Expressions {
         self.spans[id.0 as usize]
     }
 
-    /// How high the tree below a node is: 1 for a name. At most [`super::limits::HEIGHT_MAX`].
+    /// How high the tree below a node is: 1 for a name. At most [`crate::limits::EXPRESSION_HEIGHT_MAX`].
     #[must_use]
     pub fn height(&self, id: NodeId) -> u32 {
         u32::from(self.heights[id.0 as usize])

@@ -1,7 +1,7 @@
 //! Number literals: how far they reach, and their values.
 
 use super::error::SyntaxError;
-use crate::script::limits::DECIMAL_DIGITS_MAX;
+use crate::limits::INT_DIGITS_MAX;
 use crate::script::number::Integer;
 use crate::script::span::Span;
 
@@ -152,9 +152,9 @@ pub(super) fn value(literal: &str, span: Span) -> Result<Number, SyntaxError> {
             .take_while(|&&digit| digit == b'0')
             .count()
             .min(plain.len() - 1)..];
-        if digits.len() > DECIMAL_DIGITS_MAX {
+        if digits.len() > INT_DIGITS_MAX {
             let message = format!(
-                "Exceeds the limit ({DECIMAL_DIGITS_MAX} digits) for integer string conversion: value has {} digits",
+                "Exceeds the limit ({INT_DIGITS_MAX} digits) for integer string conversion: value has {} digits",
                 digits.len()
             );
             return Err(SyntaxError::new(message, span));

@@ -8,7 +8,7 @@ use super::{
     BinaryOp, BoolOp, CompareOp, Expression, Expressions, IntegerId, List, Node, NodeId, Nodes,
     Text, TextId, UnaryOp,
 };
-use crate::script::limits::{HEIGHT_MAX, NESTING_MAX};
+use crate::limits::{EXPRESSION_HEIGHT_MAX, EXPRESSION_NESTING_MAX};
 use crate::script::number::Integer;
 use crate::script::span::Span;
 use unicode_normalization::UnicodeNormalization as _;
@@ -391,7 +391,7 @@ impl<'a> Parser<'a> {
         self.into.push_parts_of(node, &mut self.parts);
         let heights = self.parts.iter().map(|&part| self.into.height(part));
         let height = 1 + heights.max().unwrap_or(0);
-        if height > HEIGHT_MAX {
+        if height > EXPRESSION_HEIGHT_MAX {
             return Err(SyntaxError::new(
                 "maximum recursion depth exceeded during compilation",
                 span,
@@ -482,7 +482,7 @@ impl<'a> Parser<'a> {
         &mut self,
         rule: impl FnOnce(&mut Self) -> Result<T, SyntaxError>,
     ) -> Result<T, SyntaxError> {
-        if self.nesting >= NESTING_MAX {
+        if self.nesting >= EXPRESSION_NESTING_MAX {
             return Err(SyntaxError::new(
                 "too many nested expressions",
                 self.token.span,

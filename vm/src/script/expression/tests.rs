@@ -2,7 +2,7 @@
 
 use super::print::print;
 use super::{Expressions, parse};
-use crate::script::limits::{BRACKETS_MAX, HEIGHT_MAX, NESTING_MAX};
+use crate::limits::{BRACKETS_MAX, EXPRESSION_HEIGHT_MAX, EXPRESSION_NESTING_MAX};
 use crate::script::span::Span;
 
 fn tree(text: &str) -> Result<String, String> {
@@ -160,9 +160,9 @@ fn python_limits() {
         "too many nested parentheses"
     );
     let chain = |count: usize| tree(&("a".to_string() + &"+a".repeat(count)));
-    assert!(chain(HEIGHT_MAX as usize - 1).is_ok());
+    assert!(chain(EXPRESSION_HEIGHT_MAX as usize - 1).is_ok());
     assert_eq!(
-        chain(HEIGHT_MAX as usize).unwrap_err(),
+        chain(EXPRESSION_HEIGHT_MAX as usize).unwrap_err(),
         "maximum recursion depth exceeded during compilation"
     );
     let digits = |count: usize| tree(&"1".repeat(count));
@@ -202,7 +202,15 @@ fn nesting_fits_a_small_stack() {
             ("(a := ", "1", ")"),
         ];
         for (open, middle, close) in nestings {
-            for count in [50, 150, 199, 200, NESTING_MAX as usize, 5_000, 50_000] {
+            for count in [
+                50,
+                150,
+                199,
+                200,
+                EXPRESSION_NESTING_MAX as usize,
+                5_000,
+                50_000,
+            ] {
                 let text = open.repeat(count) + middle + &close.repeat(count);
                 let parsed = tree(&text);
                 assert!(parsed.is_ok() || count > 50, "{open} {count}: {parsed:?}");

@@ -1,9 +1,9 @@
 //! Calls with their arguments, and expressions.
 
 use super::Parser;
+use crate::limits::{ARGUMENTS_MAX, NESTED_CALLS_MAX};
 use crate::script::arguments::{self, Value};
 use crate::script::expression;
-use crate::script::limits::{ARGUMENTS_MAX, NESTED_CALLS_MAX};
 use crate::script::line::{has_parentheses, split_call};
 use crate::script::source::strip;
 use crate::script::span::Span;

@@ -13,9 +13,6 @@ use crate::run::ops::print::write_quoted;
 use crate::run::text::Text;
 use crate::run::value::Value;
 
-/// A format of a hundred directives is none that anybody reads; each becomes a group.
-const DIRECTIVES_MAX: usize = 100;
-
 /// What a format's directives say. A directive may stand once.
 #[derive(Default)]
 struct Fields {
@@ -222,9 +219,6 @@ fn one_directive<'a>(
                 "redefinition of group name '{directive}' as group {again}; was group {first}"
             ),
         ));
-    }
-    if directives.len() >= DIRECTIVES_MAX {
-        return Err(context.raise(Class::ValueError, "too many directives in format"));
     }
     directives.push(directive);
     source.push_str(&pattern);

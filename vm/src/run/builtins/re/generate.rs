@@ -2,6 +2,7 @@
 
 use super::tree::{Category, Id, Item, Node, Tree};
 use super::{parse, tree::Flags};
+use crate::limits::PATTERN_BYTES_MAX;
 use crate::run::builtins::{Args, Member, ModuleDef, function, named, optional, required};
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
@@ -36,7 +37,7 @@ fn getone<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>
         None => TURNS_MAX,
         Some(_) => u32::try_from(args.index(context, 1)?).unwrap_or(0),
     };
-    if pattern.len() > super::pattern::PATTERN_BYTES_MAX {
+    if pattern.len() > PATTERN_BYTES_MAX {
         return Err(context.raise(Class::RegexError, "a pattern for a random text is too long"));
     }
     context.charge(16 + pattern.len() * 4)?;

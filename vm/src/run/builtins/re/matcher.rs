@@ -2,15 +2,9 @@
 
 use super::program::{Barrier, Inst, One, Program, is_word, same_folded};
 use super::tree::{Greed, Place};
-use crate::limits::Limit;
+use crate::limits::{Limit, SEARCH_STACK_MAX, SEARCH_STEPS_MAX};
 use crate::run::context::Context;
 use crate::run::fault::Fault;
-
-/// Steps of one search: about 50 ms. A search cannot be interrupted, so that what takes longer ends as if the fuel had.
-pub const STEPS_MAX: u64 = 5_000_000;
-
-/// Entries of the stack of alternatives, 24 bytes each and outside of the arena.
-const STACK_MAX: usize = 1 << 18;
 
 /// Steps between two charges.
 const STEPS_PER_CHARGE: u64 = 1_024;
@@ -112,7 +106,7 @@ impl<'t, 'a> Search<'t, 'a> {
         if self.steps - self.charged >= STEPS_PER_CHARGE {
             context.charge((STEPS_PER_CHARGE / STEPS_PER_UNIT) as usize)?;
             self.charged = self.steps;
-            if self.steps > STEPS_MAX {
+            if self.steps > SEARCH_STEPS_MAX {
                 return Err(Fault::Limit(Limit::Fuel));
             }
         }
@@ -120,7 +114,7 @@ impl<'t, 'a> Search<'t, 'a> {
     }
 
     fn push(&mut self, entry: Entry) -> Result<(), Fault<'a>> {
-        if self.stack.len() >= STACK_MAX {
+        if self.stack.len() >= SEARCH_STACK_MAX {
             return Err(Fault::Limit(Limit::Memory));
         }
         self.stack.push(entry);

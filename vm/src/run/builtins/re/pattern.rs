@@ -6,6 +6,7 @@ use super::program::{self, Program};
 use super::search::{find_all, find_iter, method_once, split};
 use super::substitution::substitute;
 use super::tree::{Flags, bits};
+use crate::limits::PATTERN_BYTES_MAX;
 use crate::run::arena::{Arena, QuotaReached};
 use crate::run::builtins::{
     AttributeDef, NativeDef, Param, TypeDef, calling_method, method, named, optional, required,
@@ -21,9 +22,6 @@ use crate::run::value::Value;
 
 /// Compiled patterns that an execution keeps; the oldest goes.
 const KEPT_MAX: usize = 32;
-
-/// Characters of a pattern: the tree takes about 100 bytes each, outside of the arena.
-pub(super) const PATTERN_BYTES_MAX: usize = 64 << 10;
 
 /// `re.Pattern`.
 #[derive(Debug)]

@@ -8,10 +8,8 @@ mod set;
 use std::fmt::Write as _;
 
 use super::tree::{Category, Flags, Greed, Id, Node, Place, Tree};
+use crate::limits::GROUP_NESTING_MAX;
 use crate::run::unicode::is_printable;
-
-/// Groups inside each other: parsing and compiling recurse on them.
-pub const NESTING_MAX: u32 = 100;
 
 /// Repeats inside each other's count, as CPython bounds a count.
 const COUNT_END: u64 = 4_294_967_295;
@@ -149,7 +147,7 @@ impl Parser {
 
     fn either(&mut self, flags: Flags, first_of_all: bool) -> Parsed<Id> {
         self.depth += 1;
-        if self.depth > NESTING_MAX {
+        if self.depth > GROUP_NESTING_MAX {
             return Err(Error {
                 message: "maximum recursion depth exceeded".into(),
                 position: None,
