@@ -8,17 +8,19 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from appliance._native import BuildReport, LimitError, NoRoomError, Segment, SegmentBuilder, SegmentError
 from appliance.errors import OsRefusedError, StateDirectoryError
 from appliance.logging import Logger
 from supervisor.ledger import Ledger
 from supervisor.shared_memory import SharedMemoryArea
-from supervisor.sources import Source
+from supervisor.sources import LeftOut, Source
 from supervisor.version import BadRow, Rejected, Version
 
 FIRST_BYTES = 4096  # the builder grows the segment as rows arrive
 REASONS_LOGGED = 20
+BAD_ROWS_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,13 @@ def hydrate(
     try:
         report = _build(source, name, segment_id, gate, current)
         bad_rows = tuple(BadRow(*row) for row in report.bad_rows_shown)
-        _log_rows(report, bad_rows, log)
+        _log_rows(report, bad_rows, log)  # of what it leaves out itself the source tells
+        left_out = tuple(map(_bad_row, source.left_out))
+        bad_rows, bad_rows_count = (bad_rows + left_out)[:BAD_ROWS_SHOWN], report.bad_rows + len(left_out)
         _check(report, gate, current, force=force)
         if current is not None and report.digest == current.digest:
             area.unlink(str(segment_id))
-            return Hydrated(None, report.duplicates, report.bad_rows, bad_rows)
+            return Hydrated(None, report.duplicates, bad_rows_count, bad_rows)
         _verify(name)
     except BaseException:
         area.unlink(str(segment_id))
@@ -78,10 +82,16 @@ def hydrate(
     now_ms = time.time_ns() // 1_000_000
     version = Version(
         segment_id, name, report.digest, report.commands, report.bytes, now_ms, source.name,
-        duplicates=report.duplicates, bad_rows=report.bad_rows, bad_rows_shown=bad_rows,
+        duplicates=report.duplicates, bad_rows=bad_rows_count, bad_rows_shown=bad_rows,
         confirmed_at_ms=now_ms,
     )  # fmt: skip
-    return Hydrated(version, report.duplicates, report.bad_rows, bad_rows)
+    return Hydrated(version, report.duplicates, bad_rows_count, bad_rows)
+
+
+def _bad_row(one: LeftOut) -> BadRow:
+    # A caller of the command reads the reason: where the folder is, is none of their business.
+    reason = f"{Path(one.path).name}: {one.reason}" if one.path else one.reason
+    return BadRow(one.id, one.name, reason)
 
 
 def _build(source: Source, name: str, segment_id: int, gate: Gate, current: Version | None) -> BuildReport:

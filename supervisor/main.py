@@ -10,8 +10,9 @@ import uvloop
 from appliance.config import SETTINGS, Keys, Loaded, load_keys, read_signing_keys, secret_values
 from appliance.errors import AvapError
 from appliance.logging import Logger, capture_stdlib
-from supervisor.sources import Source
-from supervisor.sources.embedded import EmbeddedSource, LeftOut
+from supervisor.hydration import REASONS_LOGGED
+from supervisor.sources import LeftOut, Source
+from supervisor.sources.embedded import EmbeddedSource
 from supervisor.state_directory import StateDirectory
 from supervisor.supervisor import Supervisor
 
@@ -86,6 +87,11 @@ def _reload(loaded: Loaded, state_directory: StateDirectory) -> tuple[Loaded, Ke
 
 def _open_source(loaded: Loaded, log: Logger) -> Source:
     settings = loaded.settings
+
+    def tell_rows(left_out: tuple[LeftOut, ...]) -> None:
+        rows = [{"id": one.id, "name": one.name, "reason": one.reason} for one in left_out[:REASONS_LOGGED]]
+        log.warning("Rows Left Out", count=len(left_out), rows=rows)
+
     if settings.database.url is not None:
         from supervisor.sources.postgres import PostgresSource  # psycopg only where it is used
 
@@ -93,6 +99,7 @@ def _open_source(loaded: Loaded, log: Logger) -> Source:
             settings.database.url.get_secret_value(),
             settings.database.connect_timeout_s,
             settings.database.stall_timeout_s,
+            tell_rows,
         )
 
     def tell(left_out: tuple[LeftOut, ...]) -> None:

@@ -115,7 +115,7 @@ SAMPLES = (
            lambda s: _one(len(s.publisher.versions))),
     Sample(GaugeMetricFamily, "avap_catalog_duplicates", "Rows of the announced version that lost to a later one.", (),
            lambda s: _one(s.publisher.current.duplicates if s.publisher.current else 0)),
-    Sample(GaugeMetricFamily, "avap_catalog_bad_rows", "Rows left out of the announced version.", (),
+    Sample(GaugeMetricFamily, "avap_catalog_bad_rows", "Rows and files left out of the announced version.", (),
            lambda s: _one(s.publisher.current.bad_rows if s.publisher.current else 0)),
     Sample(CounterMetricFamily, "avap_catalog_rejected", "Versions that were refused, by reason.", ("reason",),
            lambda s: [((reason,), s.publisher.rejections[reason]) for reason in REJECTION_REASONS]),

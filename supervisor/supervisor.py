@@ -249,7 +249,7 @@ class Supervisor:
         self.pool.changed.fire()
 
     def _left_out(self) -> list[tuple[str, str]]:
-        """Name and reason of rows that the current version does without."""
+        """Name and reason of rows and files that the current version does without."""
         current = self.publisher.current
         return [(row.name, row.reason) for row in current.bad_rows_shown if row.name] if current else []
 

@@ -32,9 +32,9 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be served."""
+    """A row or file that cannot be served."""
 
-    id: int
+    id: int  # 0: a file
     name: str  # empty when it has none that anybody could ask for
     reason: str
 

@@ -87,7 +87,7 @@ def check(
     timeout: options.Timeout = 600.0,
     json: options.Json = False,
 ) -> None:
-    """List the definitions that do not compile, with line and column, and the rows that are left out."""
+    """List the definitions that do not compile, with line and column, and the rows and files that are left out."""
     from appliance.pb import admin_pb2
 
     with Admin(find_state_dir(config, state_dir)) as admin:
@@ -104,9 +104,10 @@ def check(
         if unlisted:
             typer.echo(f"and {unlisted} more")
         for row in reply.bad_rows_shown:
-            typer.echo(f"{row.name or 'no name'}: row {row.id} is left out: {row.reason}")
+            what = f"row {row.id}" if row.id else "a file"
+            typer.echo(f"{row.name or 'no name'}: {what} is left out: {row.reason}")
         if reply.bad_rows > len(reply.bad_rows_shown):
-            typer.echo(f"and {reply.bad_rows - len(reply.bad_rows_shown)} more rows")
+            typer.echo(f"and {reply.bad_rows - len(reply.bad_rows_shown)} more")
         good = reply.definitions - reply.failed
         typer.echo(f"generation {reply.generation}: {good} of {reply.definitions} definitions compile")
     if reply.state != "compiled" or reply.failed or reply.bad_rows:

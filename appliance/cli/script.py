@@ -112,21 +112,20 @@ def check(
 
 
 def _read(file: str) -> str:
-    """The script's text. Raises UsageError."""
+    """The script's text, without the byte order mark that editors put before it. Raises UsageError."""
     try:
         if file == "-":
             data = sys.stdin.buffer.read(SCRIPT_BYTES_MAX + 1)
         else:
             with Path(file).open("rb") as opened:
                 data = opened.read(SCRIPT_BYTES_MAX + 1)
-        text = data.decode("utf-8")
+        if len(data) > SCRIPT_BYTES_MAX:
+            raise UsageError(f"the script is larger than {SCRIPT_BYTES_MAX} bytes: {file}")
+        return data.decode("utf-8").removeprefix("\ufeff")
     except OSError as error:
         raise UsageError(f"cannot read the script: {error.strerror}: {file}") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"the script is not UTF-8 text: {file}") from error
-    if len(data) > SCRIPT_BYTES_MAX:
-        raise UsageError(f"the script is larger than {SCRIPT_BYTES_MAX} bytes: {file}")
-    return text
 
 
 def _variables(given: list[str]) -> dict[str, object]:

@@ -134,7 +134,7 @@ def _catalog_pairs(catalog: admin_pb2.CatalogStatus) -> list[tuple[str, str]]:
             ("digest", catalog.digest),
         ]
     left_out = [f"{catalog.duplicates} duplicate names"] if catalog.duplicates else []
-    left_out += [f"{catalog.bad_rows} bad rows"] if catalog.bad_rows else []
+    left_out += [f"{catalog.bad_rows} bad rows or files"] if catalog.bad_rows else []
     if left_out:
         found.append(("left_out", ", ".join(left_out)))
     if catalog.rejected:

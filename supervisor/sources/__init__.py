@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a source cannot push: a file that is no command, a row that cannot be decoded."""
+
+    name: str
+    """Of the command that it would have been; empty when nobody could ask for it."""
+    path: str
+    """Of the file; empty for a row."""
+    reason: str
+    id: int = 0
+    """Of the row."""
 
 
 class RowSink(Protocol):
@@ -28,6 +42,11 @@ class Source(Protocol):
 
     name: str
     """"embedded" or "postgres"."""
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What the last `hydrate` could not push, beside the rows that the sink refused."""
+        ...
 
     def changed(self) -> bool:
         """Whether a hydrate is worth it; cheap. The first call says True. May raise `SourceError`."""

@@ -18,24 +18,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from supervisor.sources import RowSink, SourceError
-from supervisor.sources.command_file import CODE_BYTES_MAX, CommandFileError, EmbeddedCommand, parse_command
+from supervisor.sources import LeftOut, RowSink, SourceError
+from supervisor.sources.command_file import (
+    CODE_BYTES_MAX,
+    NAME_BYTES_MAX,
+    CommandFileError,
+    EmbeddedCommand,
+    parse_command,
+)
 
-__all__ = ["EmbeddedCommand", "EmbeddedSource", "Folder", "LeftOut", "load_commands", "read_folder"]
+__all__ = ["EmbeddedCommand", "EmbeddedSource", "Folder", "load_commands", "read_folder"]
 
 PACKAGED = Path(__file__).resolve().parent.parent / "commands"
 SUFFIX = ".py"
 FILE_BYTES_MAX = CODE_BYTES_MAX + 1024 * 1024
 
 Fingerprint = tuple[tuple[str, int, int, int, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """An entry of a folder that is not served."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +109,10 @@ def read_folder(folder: Path) -> Folder:
         try:
             commands.append(parse_command(entry.removesuffix(SUFFIX), _content(path)))
         except CommandFileError as error:
-            left_out.append(LeftOut(_printable(path), str(error)))
+            left_out.append(LeftOut(_asked_for(entry), _printable(path), str(error)))
         except OSError as error:
-            left_out.append(LeftOut(_printable(path), f"cannot be read: {error.strerror or error}"))
+            reason = f"cannot be read: {error.strerror or error}"
+            left_out.append(LeftOut(_asked_for(entry), _printable(path), reason))
     return Folder(tuple(commands), tuple(left_out))
 
 
@@ -169,6 +168,15 @@ def _stamp(folder: Path, name: str) -> tuple[str, int, int, int, int]:
     except OSError:
         return (name, 0, 0, 0, 0)
     return (name, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+
+
+def _asked_for(entry: str) -> str:
+    """The name of the command that an entry would have been, if anybody can ask for it."""
+    name = entry.removesuffix(SUFFIX)
+    try:
+        return name if len(name.encode()) <= NAME_BYTES_MAX else ""
+    except UnicodeEncodeError:
+        return ""
 
 
 def _printable(path: Path) -> str:

@@ -22,11 +22,13 @@ million rows it takes 0.6 s, the whole COPY of 1 GB 1.5 s. A change between the 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from supervisor.database_address import TABLE, Address, missing_columns, no_table
 from supervisor.database_link import DatabaseLink, StopSignal
-from supervisor.sources import RowSink, SourceError
+from supervisor.sources import LeftOut, RowSink, SourceError
+from supervisor.sources.single_byte import CODECS, FIELDS, SingleByteRows
 
 FINGERPRINT_EVERY_POLLS = 10
 
@@ -104,7 +106,13 @@ class PostgresSource:
 
     name = "postgres"
 
-    def __init__(self, url: str, connect_timeout_s: float, stall_timeout_s: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        connect_timeout_s: float,
+        stall_timeout_s: float,
+        on_left_out: Callable[[tuple[LeftOut, ...]], None] | None = None,
+    ) -> None:
         self._url = url
         self._connect_timeout_s = connect_timeout_s
         self._stall_timeout_s = stall_timeout_s
@@ -114,6 +122,9 @@ class PostgresSource:
         self._baseline: Baseline | None = None
         self._polls = 0
         self._reconnected = False
+        self._on_left_out = on_left_out
+        self.left_out: tuple[LeftOut, ...] = ()
+        """Rows that cannot be decoded; all other bad rows are the sink's to refuse."""
 
     def changed(self) -> bool:
         """Whether the table may differ from what the last good `hydrate` read. True until there was one.
@@ -130,7 +141,7 @@ class PostgresSource:
                 raise
 
     def hydrate(self, sink: RowSink) -> None:
-        """Give all rows to `sink.feed_copy`, in ascending id. Raises `SourceError` (kinds as `changed`) and what the
+        """Give all rows to the sink, in ascending id. Raises `SourceError` (kinds as `changed`) and what the
         sink raises; the sink has then seen a part of the rows.
         """
         with self._lock:
@@ -139,13 +150,15 @@ class PostgresSource:
                 link = self._open_link()
                 relation = _read_relation(link)
                 self._begin(link)
-                link.copy_out(copy_statement(relation.columns), sink.feed_copy)
+                self.left_out = self._copy(link, relation.columns, sink)
                 self._baseline = Baseline(relation, self._end(link, relation))
             except BaseException:
                 self._drop_link()
                 raise
             self._polls = 0
             self._reconnected = self._link is None
+            if self.left_out and self._on_left_out is not None:
+                self._on_left_out(self.left_out)
 
     def cancel(self) -> None:
         """End a running `changed` or `hydrate` at once with `SourceError("cancelled")`, and refuse later ones. From
@@ -174,6 +187,17 @@ class PostgresSource:
         if link is not None:
             link.close()
 
+    def _copy(self, link: DatabaseLink, columns: tuple[Column, ...], sink: RowSink) -> tuple[LeftOut, ...]:
+        """Read all rows; what could not be decoded."""
+        statement = copy_statement(columns)
+        if link.server_encoding not in CODECS:
+            link.copy_out(statement, sink.feed_copy)
+            return ()
+        types = {column.name: column.type_oid for column in columns}
+        rows = SingleByteRows(link.server_encoding, [types.get(name) != _BYTEA for name in FIELDS], sink)
+        link.copy_out(statement, rows.feed)
+        return tuple(rows.left_out)
+
     def _begin(self, link: DatabaseLink) -> None:
         """Open the transaction and settle what the role or the server might have set against a long, steady read."""
         lock_timeout_ms = max(1, round(self._stall_timeout_s * 900))
@@ -190,8 +214,9 @@ class PostgresSource:
             "transaction_timeout = 0" if link.server_version >= 170000 else "",
             "synchronize_seqscans = off",  # physical order where there is no id to order by
             # Text of a SQL_ASCII database may be anything. Unconverted it reaches the sink, which refuses the bad rows
-            # one by one; as UTF8 the server would refuse the whole COPY at the first.
-            "client_encoding = SQL_ASCII" if link.server_encoding == "SQL_ASCII" else "",
+            # one by one; as UTF8 the server would refuse the whole COPY at the first. Likewise for encodings with bytes
+            # that stand for no character, whose rows we decode.
+            "client_encoding = SQL_ASCII" if link.server_encoding in {"SQL_ASCII", *CODECS} else "",
         ]
         link.script(";".join([_TRANSACTION, *(f"SET LOCAL {setting}" for setting in settings if setting)]))
 

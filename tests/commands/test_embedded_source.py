@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from supervisor.sources import SourceError
+from supervisor.sources import LeftOut, SourceError
 from supervisor.sources.command_file import CODE_BYTES_MAX, CommandFileError, parse_command
-from supervisor.sources.embedded import PACKAGED, EmbeddedSource, LeftOut, load_commands, read_folder
+from supervisor.sources.embedded import PACKAGED, EmbeddedSource, load_commands, read_folder
 
 HEAD = '# /// command\n# description = "d"\n# ///\n'
 
@@ -178,6 +178,10 @@ def test_bad_entries_are_left_out_with_a_reason_and_the_others_are_served(tmp_pa
     assert [row[1] for row in rows[30:]] == [b"good"]
     assert told == [source.left_out]
     assert len(source.left_out) == len(found)
+    # What nobody can ask for has no name.
+    assert {one.name for one in source.left_out} == {
+        ".hidden", "", "folder", "gone", "latin", "loop", "pipe", "plain", "socket"
+    }  # fmt: skip
 
 
 def test_other_files_are_no_commands(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from appliance.cli.script import SCRIPT_BYTES_MAX
 from tests.appliance.process import Appliance
 
 
@@ -49,6 +50,22 @@ def test_check_lists_surprises_and_runs_nothing(appliance: Appliance, tmp_path: 
     assert f"{file}:2:1: warning: " in done.stdout
     assert "[compound-assignment]" in done.stdout
     assert appliance.run_avap("check", write(tmp_path, "x = 1\n")).returncode == 0
+
+
+def test_a_byte_order_mark_and_carriage_returns_are_no_part_of_a_script(appliance: Appliance, tmp_path: Path) -> None:
+    file = tmp_path / "windows.avap"
+    file.write_bytes(b"\xef\xbb\xbfaddVar(x, 1)\r\naddResult(x)\r\n")
+    assert json.loads(appliance.run_avap("exec", str(file)).stdout) == {"x": 1}
+    assert appliance.run_avap("check", str(file)).returncode == 0
+
+
+def test_a_script_that_is_too_large_is_said_to_be_so(appliance: Appliance, tmp_path: Path) -> None:
+    file = tmp_path / "large.avap"
+    # Cut behind the limit, its last character is half a one.
+    file.write_text("é" * (SCRIPT_BYTES_MAX // 2 + 1), encoding="utf-8")
+    done = appliance.run_avap("exec", str(file))
+    assert done.returncode == 2
+    assert f"the script is larger than {SCRIPT_BYTES_MAX} bytes" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,25 @@ def test_what_two_readers_could_understand_differently_is_refused_and_ends_the_c
     assert all(400 <= status < 500 for status in found)
 
 
+@pytest.mark.parametrize("first", ["Content-Length: 4", "Transfer-Encoding: chunked"])
+def test_of_two_lengths_the_chunks_count_and_the_connection_ends(appliance: Appliance, first: str) -> None:
+    lines = sorted(["Content-Length: 4", "Transfer-Encoding: chunked"], key=lambda line: line != first)
+    body = b'{"script": "x = 1"}'
+    chunks = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    sent = request("\n".join([CHECK.strip(), *lines]), chunks + SMUGGLED)
+    with bare(appliance.http_address) as connection:
+        connection.sendall(sent)
+        answer = read_to_end(connection)
+    assert statuses(answer) == [200], "what was hidden behind the length was answered"
+
+
+def test_a_body_in_another_coding_is_refused_and_ends_the_connection(appliance: Appliance) -> None:
+    sent = request(CHECK + "Transfer-Encoding: gzip, chunked", b'13\r\n{"script": "x = 1"}\r\n' + CHUNKS)
+    with bare(appliance.http_address) as connection:
+        connection.sendall(sent)
+        assert statuses(read_to_end(connection)) == [501]
+
+
 def test_a_bad_chunk_is_refused(appliance: Appliance) -> None:
     head = "POST /api/v1/check HTTP/1.1\nHost: a\nTransfer-Encoding: chunked"
     long_extension = b"2;" + b"x" * 20_000 + b"\r\n{}\r\n0\r\n\r\n"
@@ -147,6 +166,7 @@ BROKEN = {
     "null variables": (b'{"script": "x = 1", "variables": null}', "variables"),
     "a text for the timeout": (b'{"script": "x = 1", "timeout_ms": "1"}', "timeout_ms"),
     "a timeout of nothing": (b'{"script": "x = 1", "timeout_ms": 0}', "timeout_ms"),
+    "a dialect that is not there": (b'{"script": "x = 1", "dialect": "strict"}', "dialect"),
     "no script": (b'{"variables": {}}', "script"),
     "too deep": (b'{"script": "x = 1", "variables": {"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}}", "body"),
     "too deep objects": (b'{"a":' * 100_000, "body"),

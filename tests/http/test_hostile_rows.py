@@ -128,6 +128,37 @@ def test_every_byte_of_a_latin1_database_is_text(server: PostgresServer, tmp_pat
                 assert every.encode() in get_raw(channel, "every")[0]
 
 
+def test_a_byte_that_is_no_character_of_win1252_costs_its_row_only(server: PostgresServer, tmp_path: Path) -> None:
+    """PostgreSQL stores it and cannot translate it: it would end the whole read."""
+    with temporary_database(server, "windows_rows", "WIN1252") as name:
+        url = seeded(server, name)
+        for command, code in {"mine": GOOD, "euro": f"{GOOD}y = '\u20ac'\n"}.items():
+            server.execute(INSERT, [command, code, INTERFACE], database=name)
+        server.execute(
+            "INSERT INTO obex_dapl_functions (name, code) VALUES ('broken', 'x = 1' || chr(129))", database=name
+        )
+        with serving(tmp_path / "state", {**HTTP, "DATABASE_URL": url}) as appliance:
+            catalog = appliance.status().catalog
+            assert (catalog.commands, catalog.bad_rows) == (32, 1)
+            assert_served(appliance, "mine", "euro")
+            with open_channel(appliance.grpc_address) as channel:
+                assert "'\u20ac'".encode() in get_raw(channel, "euro")[0]
+            reason = "code has a byte that is no character of WIN1252 (0x81 at byte 5)"
+            assert_unavailable(appliance, "broken", reason)
+            (left_out,) = appliance.wait_logged("Rows Left Out")["rows"]
+            assert (left_out["name"], left_out["reason"]) == ("broken", reason)
+            listed = appliance.run_avap("catalog", "check").stdout.splitlines()
+            assert f"broken: row {left_out['id']} is left out: {reason}" in listed
+
+            server.execute(
+                "UPDATE obex_dapl_functions SET code = %s, interface = %s WHERE name = 'broken'",
+                [GOOD, INTERFACE],
+                database=name,
+            )
+            assert appliance.reload().outcome == "announced"
+            assert run(appliance, "broken").json()["result"] == {"x": 1}
+
+
 def test_code_in_bytea_is_served_and_refused_row_by_row(server: PostgresServer, tmp_path: Path) -> None:
     with temporary_database(server, "bytea_rows") as name:
         server.execute(

@@ -362,17 +362,21 @@ def test_failures_leave_no_descriptor_thread_or_session(
 
 
 def test_text_that_has_no_utf8_is_named(server: PostgresServer, make_source: MakeSource) -> None:
-    """The server converts row by row and gives up at the first that it cannot; no other encoding would be right."""
-    with temporary_database(server, "windows_catalog", "WIN1252") as name:
+    """The server converts row by row and gives up at the first that it cannot; no other encoding would be right.
+
+    Rows in encodings of single bytes are decoded by us, one by one: `test_single_byte.py`.
+    """
+    with temporary_database(server, "japanese_catalog", "EUC_JP") as name:
         database = Database(server, name)
         database.create_table()
-        database.execute(r"INSERT INTO obex_dapl_functions (name, code) VALUES ('n', E'\x81')")
+        unassigned = "convert_from('\\xa9a1', 'EUC_JP')"
+        database.execute(f"INSERT INTO obex_dapl_functions (name, code) VALUES ('n', {unassigned})")
         source = make_source(url=database.url())
         error = failure(source)
         assert error.kind == "query"
         assert "cannot be told in UTF-8" in str(error)
-        assert "0x81" in str(error)
-        database.execute("UPDATE obex_dapl_functions SET code = 'é'")
+        assert "0xa9 0xa1" in str(error)
+        database.execute("UPDATE obex_dapl_functions SET code = '\u65e5'")
         assert row_count(source) == 1
         source.close()
 

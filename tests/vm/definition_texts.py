@@ -295,6 +295,40 @@ out.append(str([1, "a", None, True, 1.0, {"k": (1,)}, {1}, b"x"]))
 out.append(f"{n=} {name!s:>5}")
 out.append(["a" < "b", "a" in "cat", "" in "", "abc" == "abc", "a" * 3, ord("a"), chr(8364), len("😀")])
 """,
+    "bytes": """
+import re
+spaces = re.compile(rb"(?P<head>\\w+)[\\x80-\\xff]*(\\s)?")
+text = "naïve café, señor".encode("latin-1") * 3
+found = spaces.search(text)
+for turn in range(40):
+    # What was found goes on over many slices, and is moved with what it was found in.
+    out.append([repr(found), repr(found.group("head")), found.span(2), repr(found.string[:9]), repr(found.re)])
+    out.append(repr(b"%05d|%-6s|%a|%.2f" % (turn, found.group(1), found.group(), turn / 3)))
+    found = spaces.search(text, found.end()) or spaces.search(text)
+out.append(repr(spaces.sub(lambda found: found.group(1).upper() + b"-", text)))
+out.append([repr(part) for part in re.split(b"[ ,]+", text)])
+out.append([repr(part) for part in re.findall(b"(?i)[A-\\xf1]+", text)])
+for attempt in (
+    lambda: spaces.search("text"),
+    lambda: re.search("text", text),
+    lambda: b"%s" % "text",
+    lambda: b"%d" % b"5",
+    lambda: b"%c" % 256,
+    lambda: b"%s %s" % (b"a",),
+    lambda: re.compile(b"a", re.UNICODE),
+    lambda: re.compile(b"(?P<n>a"),
+    lambda: text.index(b"none"),
+    lambda: text.split("a"),
+    lambda: text.startswith(["a"]),
+    lambda: text.center(3, "x"),
+):
+    try:
+        out.append(repr(attempt()))
+    except Exception as error:
+        out.append(type(error).__name__ + ": " + str(error))
+out.append(repr(text.rstrip(b"r").rpartition(b"se")))
+out.append([repr(line) for line in b"a\\r\\nb\\x1cc\\n".splitlines(True)])
+""",
     "containers": """
 d = {"b": 1, "a": 2}
 d["c"] = 3

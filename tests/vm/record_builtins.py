@@ -419,8 +419,171 @@ def numbers() -> Iterator[str]:
             yield f"{directive!r} % {value}"
 
 
+def formats_of_bytes() -> Iterator[str]:
+    directives = [
+        "%s",
+        "%b",
+        "%r",
+        "%a",
+        "%c",
+        "%d",
+        "%i",
+        "%u",
+        "%o",
+        "%x",
+        "%#X",
+        "%f",
+        "%.2e",
+        "%G",
+        "%5%",
+        "%z",
+        "%",
+    ]
+    directives += [
+        "%-8sx",
+        "%08d",
+        "%+.3d",
+        "% 8x",
+        "%.2s",
+        "%8.1b",
+        "%-5c",
+        "%010.2f",
+        "%ld",
+        "%%",
+        "%%%d",
+        "x",
+        "\xff%s",
+    ]
+    values = [
+        "None",
+        "True",
+        "-7",
+        "65",
+        "256",
+        "2**70",
+        "2.5",
+        "float('nan')",
+        "'ab'",
+        "'é'",
+        "b'ab'",
+        "b'\\xff'",
+        "b''",
+    ]
+    values += ["[1]", "()", "(1,)", "(b'a', 2)", "{b'a': 1}", "{}", "range(3)"]
+    for directive in directives:
+        shown = repr(directive.encode("latin-1"))
+        for value in values:
+            yield f"{shown} % {value}"
+    yield from [
+        "b'%(a)s|%(b)5d' % {b'a': b'x', b'b': 7}",
+        "b'%(a)s' % {'a': b'x'}",
+        "b'%(a)s' % [b'x']",
+        "b'%(a' % {}",
+        "b'%(a)d %(a)d' % {b'a': 1}",
+        "b'%*d|%-*d|' % (5, 1, 4, 2)",
+        "b'%.*f' % (2, 3.14159)",
+        "b'%*d' % ('a', 1)",
+        "b'%s %s' % (b'a',)",
+        "b'%s' % (b'a', b'b')",
+        "b'%99999999999999999999d' % 1",
+        "b'%.99999999999d' % 1",
+        "b'a%yb' % 1",
+        "x = b'%d'; x %= 3; x",
+    ]
+
+
+def methods_of_bytes() -> Iterator[str]:
+    calls = ["capitalize()", "title()", "swapcase()", "lower()", "upper()", "isalnum()", "isalpha()", "isascii()"]
+    calls += [
+        "isdigit()",
+        "isspace()",
+        "islower()",
+        "isupper()",
+        "strip()",
+        "lstrip()",
+        "rstrip()",
+        "split()",
+        "rsplit()",
+    ]
+    calls += ["splitlines()", "splitlines(True)", "splitlines(keepends=True)", "split(None, 1)", "rsplit(None, 1)"]
+    calls += [
+        "split(b',')",
+        "split(b',', 1)",
+        "rsplit(b',', 1)",
+        "split(sep=b'l', maxsplit=1)",
+        "split(b'')",
+        "split(',')",
+    ]
+    calls += ["partition(b',')", "rpartition(b',')", "partition(b'')", "partition(',')", "strip(b'a ')", "lstrip(b'a')"]
+    calls += [
+        "rstrip(b'c\\n')",
+        "strip('a')",
+        "strip(None)",
+        "find(b'b')",
+        "find(b'')",
+        "find(98)",
+        "find(300)",
+        "find('b')",
+    ]
+    calls += [
+        "rfind(b'l')",
+        "rfind(b'', 2)",
+        "index(b'z')",
+        "rindex(b'z')",
+        "find(b'l', -4)",
+        "find(b'l', 1, 3)",
+        "find(1.5)",
+    ]
+    calls += [
+        "count(b'l')",
+        "count(b'')",
+        "count(108)",
+        "count(b'l', 3)",
+        "count()",
+        "index(None)",
+        "replace(b'l', b'LL')",
+    ]
+    calls += ["replace(b'l', b'', 1)", "replace(b'', b'-')", "replace('l', b'')", "replace(b'l', 'x')", "replace(b'l')"]
+    calls += [
+        "startswith(b'a')",
+        "startswith((b'z', b'a'))",
+        "startswith('a')",
+        "startswith(('a',))",
+        "endswith(b'c', 0, 3)",
+    ]
+    calls += ["endswith([b'a'])", "startswith()", "startswith(b'', 100)", "removeprefix(b'a')", "removesuffix(b'c')"]
+    calls += [
+        "removeprefix('a')",
+        "center(12)",
+        "center(13, b'*')",
+        "center(13, '*')",
+        "ljust(12, b'ab')",
+        "rjust(12, b'.')",
+    ]
+    calls += [
+        "ljust('a')",
+        "zfill(12)",
+        "zfill('a')",
+        "expandtabs(4)",
+        "hex()",
+        "join([b'a', b'b'])",
+        "join(['a'])",
+        "decode()",
+    ]
+    for value in [
+        "b''",
+        "b'hello world'",
+        "b' \\t a,b,,c \\x0b\\n'",
+        "b'\\xff\\x1c\\x85 \\xe9A'",
+        "b'a\\r\\nb\\rc\\n\\nd'",
+        "b'-12'",
+    ]:
+        for call in calls:
+            yield f"({value}).{call}"
+
+
 def cases() -> Iterator[str]:
-    for family in (operators, subscripts, numbers):
+    for family in (operators, subscripts, numbers, formats_of_bytes, methods_of_bytes):
         yield from family()
     for line in CASES.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("# "):

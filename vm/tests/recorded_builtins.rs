@@ -14,7 +14,6 @@ const RECORDED: &str = include_str!("recorded_builtins.json");
 
 /// Where we differ and mean to: a part of the expression, and why. Also in `limitations.md`.
 const KNOWN: &[(&str, &str)] = &[
-    ("b'ab' % ", "bytes are not formatted"),
     ("range(5)[1:4:2**70]", "ranges are within 64 bits"),
     (
         "json.loads()",

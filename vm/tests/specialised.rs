@@ -348,7 +348,7 @@ fn values_of_all_kinds_answer_the_same() {
 }
 
 #[test]
-fn loops_over_ranges_answer_the_same_however_they_end_and_pay_for_each_turn() {
+fn loops_over_ranges_answer_the_same_however_they_end() {
     let code = "n = self.conector.variables['n']\nout = []\nfor i in range(n):\n    for j in range(i):\n        if j * 7 > i:\n            break\n        out.append(\"T-\" + str(j) + str(-i))\n    else:\n        out.append(i)\nnumbers = iter(range(n))\nfor k in numbers:\n    out.append(k)\n    next(numbers, None)\nself.conector.variables['r'] = out\n";
     let catalog = Commands(HashMap::from([(
         "probe".to_owned(),
@@ -361,28 +361,54 @@ fn loops_over_ranges_answer_the_same_however_they_end_and_pay_for_each_turn() {
             &Vec::new(),
         );
     }
-    let turns = "t = 0\nfor i in range(self.conector.variables['n']):\n    t = t + i\n";
+}
+
+/// Fuel that a definition takes with `n` for a variable, in slices of so many units, moved after each or not.
+fn fuel(code: &str, n: u32, units: u32, collects: bool) -> u64 {
     let catalog = Commands(HashMap::from([(
         "probe".to_owned(),
-        Arc::new(Definition::new("probe", turns, "[]")),
+        Arc::new(Definition::new("probe", code, "[]")),
     )]));
     let program = Arc::new(compile("probe()", &catalog).expect("a program"));
-    let fuel = |n: u32, units: u32| {
-        let variables = format!("{{\"n\": {n}}}");
-        let inputs = Inputs {
-            variables: Variables::Json(&variables),
-            ..Inputs::default()
-        };
-        let mut execution = Execution::new(Arc::clone(&program), &inputs).expect("an execution");
-        loop {
-            if let Progress::Done(answer) = execution.run(units) {
-                return answer.fuel_used;
-            }
-        }
+    let variables = format!("{{\"n\": {n}}}");
+    let inputs = Inputs {
+        variables: Variables::Json(&variables),
+        ..Inputs::default()
     };
-    let none = fuel(0, 4000);
+    let mut execution = Execution::new(program, &inputs).expect("an execution");
+    // A slice takes a turn at least, and a block of turns takes 16 slices of one unit at most.
+    for _ in 0..10_000 {
+        if let Progress::Done(answer) = execution.run(units) {
+            return answer.fuel_used;
+        }
+        if collects {
+            execution.collect().expect("only values that are known");
+        }
+    }
+    panic!("{code} for {n} goes on without end in slices of {units}, moved: {collects}");
+}
+
+#[test]
+fn loops_over_ranges_take_the_fuel_of_their_turns_whatever_the_slices() {
+    let whole = "t = 0\nfor i in range(self.conector.variables['n']):\n    t = t + i\n";
+    let none = fuel(whole, 0, 4000, false);
     for n in [1, 15, 16, 17, 1000] {
-        assert_eq!(fuel(n, 4000) - none, u64::from(n));
+        for units in [4000, 100, 7, 1] {
+            let turns = fuel(whole, n, units, false) - none;
+            assert_eq!(turns, u64::from(n), "in slices of {units}");
+        }
+        // Moving what is live takes fuel too. What is paid for stays paid for: else a slice of one unit takes no turn.
+        fuel(whole, n, 1, true);
+    }
+    // One that is left early pays for the rest of its block: always as much.
+    let left = "for i in range(1000):\n    if i == self.conector.variables['n']:\n        break\n";
+    for n in [0, 1, 15, 16, 17, 40] {
+        let once = fuel(left, n, 4000, false);
+        // The end of a loop takes a unit, which `none` has and this has not.
+        assert_eq!(once - (none - 1), u64::from(n / 16 + 1) * 16, "left at {n}");
+        for units in [100, 7, 1] {
+            assert_eq!(fuel(left, n, units, false), once, "left at {n}");
+        }
     }
 }
 

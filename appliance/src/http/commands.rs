@@ -81,7 +81,7 @@ pub fn one(
     let found = record.and_then(|record| Some((record, Command::read(record, segment.wire())?)));
     let (record, command) = found.ok_or_else(|| {
         let text = format!("Command '{name}' not found");
-        Problem::new(StatusCode::NOT_FOUND, "unknown_command", text)
+        Problem::new(StatusCode::NOT_FOUND, "command_not_found", text)
     })?;
     let etag = etag(&format!("{:032x}", xxh3_128(record)));
     if matches(headers, &etag) {

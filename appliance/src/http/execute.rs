@@ -57,6 +57,10 @@ pub async fn answer(
     }
 }
 
+/// A dialect that would refuse what the language stores or drops in silence. Who asks for it must not get another one
+/// without a word; any other value of the key is the request's own, which `addParam` reads.
+const STRICT: &str = "strict";
+
 /// What a request orders.
 ///
 /// # Errors
@@ -64,8 +68,10 @@ pub async fn answer(
 pub fn order(request: Request<'_>, timeout: Duration) -> Result<Order, Problem> {
     let text = text(&request.body)?;
     let (mut script, mut variables, mut timeout_ms) = (None, None, None);
-    let mut wrong = None;
+    let (mut wrong, mut strict) = (None, false);
     members::visit(text, |key, kind, place| match (key, kind) {
+        ("dialect", Kind::Text) => strict = members::text_of(&text[place]) == STRICT,
+        ("dialect", _) => strict = false,
         ("script", Kind::Text) => script = Some(place),
         ("script", Kind::Null) => script = None,
         ("script", _) => wrong = Some(("script", "a text")),
@@ -78,6 +84,10 @@ pub fn order(request: Request<'_>, timeout: Duration) -> Result<Order, Problem> 
     .map_err(unreadable)?;
     if let Some((field, kind)) = wrong {
         return Err(Problem::bad_field(field, format!("{field} must be {kind}")));
+    }
+    if strict {
+        let text = "the dialect \"strict\" is not available; leave it out, and see /api/v1/check for what it would refuse";
+        return Err(Problem::bad_field("dialect", text.to_owned()));
     }
     let script = script.map_or_else(String::new, |place| {
         members::text_of(&text[place]).into_owned()
@@ -247,6 +257,11 @@ mod tests {
             r#"{"script": "x", "timeout_ms": 0}"#,
             "timeout_ms",
             "timeout_ms is a whole number from 1 to 3600000",
+        );
+        check(
+            r#"{"script": "x", "dialect": "strict"}"#,
+            "dialect",
+            "the dialect \"strict\" is not available; leave it out, and see /api/v1/check for what it would refuse",
         );
         check("[]", "body", "the body must be a JSON object");
         check(

@@ -14,10 +14,13 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that carries a key, as in gRPC metadata.
 const KEY: HeaderName = HeaderName::from_static("x-avap-auth");
 
-/// Refuses what two readers could understand differently (RFC 9112 §3.2, §6.3).
+/// Refuses what two readers could understand differently (RFC 9112 §3.2, §6.1, §6.3).
+///
+/// Where a request has both lengths hyper drops Content-Length before we see it, reads by Transfer-Encoding and closes the
+/// connection after the answer, as §6.3 allows: nothing that is hidden behind the shorter length is read as a request.
 ///
 /// # Errors
-/// 400, and the connection closes.
+/// 400 or 501, and the connection closes.
 pub fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), Problem> {
     let bad =
         |text: &str| Err(Problem::new(StatusCode::BAD_REQUEST, "bad_request", text).closing());
@@ -31,6 +34,14 @@ pub fn check_framing(version: Version, headers: &HeaderMap) -> Result<(), Proble
         }
         if headers.get_all(TRANSFER_ENCODING).iter().count() > 1 {
             return bad("a request has one Transfer-Encoding header");
+        }
+        let coding = headers
+            .get(TRANSFER_ENCODING)
+            .map_or(&b""[..], HeaderValue::as_bytes);
+        if !coding.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+            let text = "the only transfer coding here is chunked";
+            let status = StatusCode::NOT_IMPLEMENTED;
+            return Err(Problem::new(status, "unknown_coding", text).closing());
         }
     }
     if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
@@ -97,6 +108,11 @@ mod tests {
         check(&[("host", "a")], true);
         check(&[("host", "a"), ("content-length", "3")], true);
         check(&[("host", "a"), ("transfer-encoding", "chunked")], true);
+        check(&[("host", "a"), ("transfer-encoding", "Chunked ")], true);
+        check(
+            &[("host", "a"), ("transfer-encoding", "gzip, chunked")],
+            false,
+        );
         check(&[], false);
         check(&[("host", "a"), ("host", "a")], false);
         check(

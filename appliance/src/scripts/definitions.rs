@@ -71,12 +71,12 @@ impl Definitions {
         *locked(&self.left_out) = rows.iter().cloned().collect();
     }
 
-    /// What stands for a command whose row could not be served.
+    /// What stands for a command whose row or file could not be served.
     fn left_out(&self, name: &str) -> Option<Arc<Definition>> {
         let reason = locked(&self.left_out).get(name).cloned()?;
         Some(Arc::new(refused_definition(
             name,
-            format!("its row is left out of the catalogue: {reason}"),
+            format!("it is left out of the catalogue: {reason}"),
         )))
     }
 

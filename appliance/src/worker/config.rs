@@ -98,7 +98,7 @@ pub struct HttpConfig {
     /// Hex hashes of sources that are not to be compiled, and why.
     #[serde(default)]
     pub quarantined: Vec<(String, String)>,
-    /// Names of rows that could not be served, and why.
+    /// Names of rows and files that could not be served, and why.
     #[serde(default)]
     pub left_out: Vec<(String, String)>,
 }

@@ -17,7 +17,7 @@ from supervisor.hydration import Gate
 from supervisor.publisher import Publisher
 from supervisor.refresh import Refresh
 from supervisor.shared_memory import SharedMemoryArea
-from supervisor.sources import RowSink, SourceError
+from supervisor.sources import LeftOut, RowSink, SourceError
 from supervisor.state_directory import StateDirectory
 
 GATE = Gate("standard", None, max_shrink=0.5, max_bytes=1 << 24, reserve_bytes=0)
@@ -28,6 +28,7 @@ class FakeSource:
     """Holds `rows`; raises `error` when there is one; waits for `gate` when there is one."""
 
     name = "fake"
+    left_out: tuple[LeftOut, ...] = ()
 
     def __init__(self) -> None:
         self.rows = dict(ROWS)

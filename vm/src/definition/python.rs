@@ -592,6 +592,13 @@ impl Lowering<'_> {
     }
 
     fn call(&mut self, call: &py::ExprCall) -> Lowered<Node> {
+        // The type has a name, for `isinstance`, but no values.
+        if let py::Expr::Name(name) = call.func.as_ref()
+            && name.id.as_str() == "bytearray"
+        {
+            let what = "bytearray (write bytes, or a list of numbers, instead)";
+            return self.unsupported(call, what);
+        }
         let function = self.expression(&call.func)?;
         let arguments = self.list(call.arguments.args.iter())?;
         let mut keywords = Vec::new();

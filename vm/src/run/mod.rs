@@ -17,6 +17,7 @@ pub mod identity;
 pub mod iterator;
 pub mod json;
 pub mod kind;
+pub mod latin1;
 pub mod list;
 pub mod loaded;
 pub mod machine;

@@ -86,7 +86,7 @@ impl<'a> Args<'a, '_> {
 /// The name of constructors that CPython's messages call "function".
 pub const NAMELESS: &str = "function";
 
-/// Methods of texts whose arguments CPython counts in words of its own.
+/// Methods of texts and bytes whose arguments CPython counts in words of its own.
 const COUNTED_APART: &[&str] = &[
     "count",
     "endswith",
@@ -232,7 +232,7 @@ fn wrong_count<'a>(
     let plural = |number: u8| if number == 1 { "" } else { "s" };
     let name = native.name;
     let full = full_name(native, receiver);
-    if matches!(receiver, Value::Str(_)) && COUNTED_APART.contains(&name) {
+    if matches!(receiver, Value::Str(_) | Value::Bytes(_)) && COUNTED_APART.contains(&name) {
         let (least, bound) = if count < usize::from(min) {
             ("least", min)
         } else {

@@ -1,7 +1,8 @@
 //! `bytes` and its methods.
 
 use super::{
-    Args, Member, NativeDef, TypeDef, between, codec, exactly, function, method, named, optional,
+    Args, Member, NativeDef, TypeDef, between, bytes_parts, codec, exactly, function, method,
+    named, optional,
 };
 use crate::limits::Limit;
 use crate::run::context::Context;
@@ -27,75 +28,166 @@ static METHODS: &[NativeDef] = &[
         codec::decode,
     ),
     method("hex", exactly(0), hex),
+    method("join", exactly(1), join),
     method("lower", exactly(0), |context, args| {
-        let bytes = receiver(args)?.to_ascii_lowercase();
-        context.bytes(&bytes)
+        changed(context, args, |byte, _| byte.to_ascii_lowercase())
     }),
     method("upper", exactly(0), |context, args| {
-        let bytes = receiver(args)?.to_ascii_uppercase();
-        context.bytes(&bytes)
+        changed(context, args, |byte, _| byte.to_ascii_uppercase())
     }),
-    method("strip", between(0, 1), strip),
-    method("startswith", exactly(1), |context, args| {
-        let (bytes, part) = (receiver(args)?, part(context, args, 0)?);
-        Ok(Value::Bool(bytes.starts_with(part)))
+    method("swapcase", exactly(0), |context, args| {
+        changed(context, args, |byte, _| {
+            if byte.is_ascii_uppercase() {
+                byte.to_ascii_lowercase()
+            } else {
+                byte.to_ascii_uppercase()
+            }
+        })
     }),
-    method("endswith", exactly(1), |context, args| {
-        let (bytes, part) = (receiver(args)?, part(context, args, 0)?);
-        Ok(Value::Bool(bytes.ends_with(part)))
+    method("capitalize", exactly(0), |context, args| {
+        changed(context, args, |byte, before| match before {
+            None => byte.to_ascii_uppercase(),
+            Some(_) => byte.to_ascii_lowercase(),
+        })
     }),
-    method("find", exactly(1), |context, args| {
-        if let Value::Str(_) = args.or_none(0) {
-            return Err(context.raise(
-                Class::TypeError,
-                "argument should be integer or bytes-like object, not 'str'",
-            ));
-        }
-        let (bytes, part) = (receiver(args)?, part(context, args, 0)?);
-        Ok(Value::Int(
-            position(context, bytes, part)?.map_or(-1, |at| at as i64),
-        ))
+    method("title", exactly(0), |context, args| {
+        changed(context, args, |byte, before| {
+            if before.is_some_and(|before| before.is_ascii_alphabetic()) {
+                byte.to_ascii_lowercase()
+            } else {
+                byte.to_ascii_uppercase()
+            }
+        })
     }),
-    method("replace", exactly(2), replace),
-    method("split", between(0, 1), split),
-    method("join", exactly(1), join),
+    method("isalnum", exactly(0), |context, args| {
+        every(context, args, u8::is_ascii_alphanumeric)
+    }),
+    method("isalpha", exactly(0), |context, args| {
+        every(context, args, u8::is_ascii_alphabetic)
+    }),
+    method("isdigit", exactly(0), |context, args| {
+        every(context, args, u8::is_ascii_digit)
+    }),
+    method("isspace", exactly(0), |context, args| {
+        every(context, args, is_space)
+    }),
+    method("isascii", exactly(0), |context, args| {
+        context.charge_bytes(receiver(args)?.len())?;
+        Ok(Value::Bool(receiver(args)?.is_ascii()))
+    }),
+    method("islower", exactly(0), |context, args| {
+        cased(
+            context,
+            args,
+            u8::is_ascii_lowercase,
+            u8::is_ascii_uppercase,
+        )
+    }),
+    method("isupper", exactly(0), |context, args| {
+        cased(
+            context,
+            args,
+            u8::is_ascii_uppercase,
+            u8::is_ascii_lowercase,
+        )
+    }),
+    method("center", between(1, 2), bytes_parts::center),
+    method("count", between(1, 3), bytes_parts::count),
+    method("endswith", between(1, 3), bytes_parts::endswith),
+    method(
+        "expandtabs",
+        named(&[optional("tabsize")]),
+        bytes_parts::expandtabs,
+    ),
+    method("find", between(1, 3), bytes_parts::find),
+    method("index", between(1, 3), bytes_parts::index),
+    method("ljust", between(1, 2), bytes_parts::ljust),
+    method("lstrip", between(0, 1), bytes_parts::lstrip),
+    method("partition", exactly(1), bytes_parts::partition),
+    method("removeprefix", exactly(1), bytes_parts::removeprefix),
+    method("removesuffix", exactly(1), bytes_parts::removesuffix),
+    method("replace", between(2, 3), bytes_parts::replace),
+    method("rfind", between(1, 3), bytes_parts::rfind),
+    method("rindex", between(1, 3), bytes_parts::rindex),
+    method("rjust", between(1, 2), bytes_parts::rjust),
+    method("rpartition", exactly(1), bytes_parts::rpartition),
+    method(
+        "rsplit",
+        named(&[optional("sep"), optional("maxsplit")]),
+        bytes_parts::rsplit,
+    ),
+    method("rstrip", between(0, 1), bytes_parts::rstrip),
+    method(
+        "split",
+        named(&[optional("sep"), optional("maxsplit")]),
+        bytes_parts::split,
+    ),
+    method(
+        "splitlines",
+        named(&[optional("keepends")]),
+        bytes_parts::splitlines,
+    ),
+    method("startswith", between(1, 3), bytes_parts::startswith),
+    method("strip", between(0, 1), bytes_parts::strip),
+    method("zfill", exactly(1), bytes_parts::zfill),
 ];
 
-fn receiver<'a>(args: Args<'a, '_>) -> Result<&'a [u8], Fault<'a>> {
+/// White space in bytes.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "iterators over bytes call it"
+)]
+pub(super) fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// Each byte by itself and the one before it.
+fn changed<'a>(
+    context: &mut Context<'a>,
+    args: Args<'a, '_>,
+    change: fn(u8, Option<u8>) -> u8,
+) -> Result<Value<'a>, Fault<'a>> {
+    let bytes = receiver(args)?;
+    context.charge_bytes(bytes.len())?;
+    let mut before = None;
+    let mut out = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        out.push(change(*byte, before));
+        before = Some(*byte);
+    }
+    context.bytes(&out)
+}
+
+/// One byte at least, and all of them are such.
+fn every<'a>(
+    context: &mut Context<'a>,
+    args: Args<'a, '_>,
+    holds: fn(&u8) -> bool,
+) -> Result<Value<'a>, Fault<'a>> {
+    let bytes = receiver(args)?;
+    context.charge_bytes(bytes.len())?;
+    Ok(Value::Bool(!bytes.is_empty() && bytes.iter().all(holds)))
+}
+
+/// One letter of the case at least, and none of the other.
+fn cased<'a>(
+    context: &mut Context<'a>,
+    args: Args<'a, '_>,
+    holds: fn(&u8) -> bool,
+    other: fn(&u8) -> bool,
+) -> Result<Value<'a>, Fault<'a>> {
+    let bytes = receiver(args)?;
+    context.charge_bytes(bytes.len() * 2)?;
+    Ok(Value::Bool(
+        bytes.iter().any(holds) && !bytes.iter().any(other),
+    ))
+}
+
+pub(super) fn receiver<'a>(args: Args<'a, '_>) -> Result<&'a [u8], Fault<'a>> {
     match args.receiver {
         Value::Bytes(bytes) => Ok(bytes.as_slice()),
         _ => Err(Fault::Internal("a bytes method without its receiver")),
     }
-}
-
-fn part<'a>(
-    context: &mut Context<'a>,
-    args: Args<'a, '_>,
-    index: usize,
-) -> Result<&'a [u8], Fault<'a>> {
-    context.charge_bytes(receiver(args)?.len())?;
-    match args.or_none(index) {
-        Value::Bytes(bytes) => Ok(bytes.as_slice()),
-        other => {
-            let kind = other.type_of().name();
-            Err(context.raise(
-                Class::TypeError,
-                format_args!("a bytes-like object is required, not '{kind}'"),
-            ))
-        }
-    }
-}
-
-fn position<'a>(
-    context: &mut Context<'a>,
-    bytes: &[u8],
-    part: &[u8],
-) -> Result<Option<usize>, Fault<'a>> {
-    if part.is_empty() {
-        return Ok(Some(0));
-    }
-    context.charge_bytes(bytes.len().saturating_mul(part.len()))?;
-    Ok(bytes.windows(part.len()).position(|window| window == part))
 }
 
 fn construct<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
@@ -196,93 +288,6 @@ fn fromhex<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a
         ));
     }
     context.bytes(&bytes)
-}
-
-fn strip<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let bytes = receiver(args)?;
-    let set: &[u8] = match args.or_none(0) {
-        Value::None => b" \t\n\r\x0b\x0c",
-        _ => part(context, args, 0)?,
-    };
-    context.charge_bytes(bytes.len().saturating_mul(set.len()))?;
-    let start = bytes
-        .iter()
-        .position(|byte| !set.contains(byte))
-        .unwrap_or(bytes.len());
-    let end = bytes
-        .iter()
-        .rposition(|byte| !set.contains(byte))
-        .map_or(start, |at| at + 1);
-    Ok(Value::Bytes(
-        context.arena().alloc(Bytes(&bytes[start..end]))?,
-    ))
-}
-
-fn replace<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let bytes = receiver(args)?;
-    let (old, new) = (part(context, args, 0)?, part(context, args, 1)?);
-    context.charge_bytes(bytes.len().saturating_mul(old.len().max(1)))?;
-    let bytes_max = context.arena().remaining_bytes();
-    let mut out = Vec::new();
-    let mut at = 0;
-    loop {
-        if out.len() + new.len() > bytes_max {
-            return Err(Fault::Limit(Limit::Memory));
-        }
-        if old.is_empty() {
-            out.extend_from_slice(new);
-            context.charge_bytes(new.len())?;
-            let Some(byte) = bytes.get(at) else { break };
-            out.push(*byte);
-            at += 1;
-        } else if bytes[at..].starts_with(old) {
-            out.extend_from_slice(new);
-            context.charge_bytes(new.len())?;
-            at += old.len();
-        } else {
-            let Some(byte) = bytes.get(at) else { break };
-            out.push(*byte);
-            at += 1;
-        }
-    }
-    context.bytes(&out)
-}
-
-fn split<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let bytes = receiver(args)?;
-    let list = context.empty_list()?;
-    let mut pieces: Vec<&'a [u8]> = Vec::new();
-    if args.or_none(0).is_none() {
-        context.charge_bytes(bytes.len())?;
-        pieces.extend(
-            bytes
-                .split(|byte| b" \t\n\r\x0b\x0c".contains(byte))
-                .filter(|piece| !piece.is_empty()),
-        );
-    } else {
-        let separator = part(context, args, 0)?;
-        if separator.is_empty() {
-            return Err(context.raise(Class::ValueError, "empty separator"));
-        }
-        context.charge_bytes(bytes.len().saturating_mul(separator.len()))?;
-        let (mut start, mut at) = (0, 0);
-        while at < bytes.len() {
-            if bytes[at..].starts_with(separator) {
-                pieces.push(&bytes[start..at]);
-                at += separator.len();
-                start = at;
-            } else {
-                at += 1;
-            }
-        }
-        pieces.push(&bytes[start..]);
-    }
-    for piece in pieces {
-        context.charge(1)?;
-        let piece = Value::Bytes(context.arena().alloc(Bytes(piece))?);
-        context.push(list, piece)?;
-    }
-    Ok(Value::List(list))
 }
 
 fn join<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {

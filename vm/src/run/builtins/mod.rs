@@ -49,6 +49,7 @@ pub mod arguments;
 mod ast;
 mod attributes;
 mod bytes;
+mod bytes_parts;
 mod codec;
 mod connector;
 pub mod datetime;

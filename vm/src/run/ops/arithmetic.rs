@@ -43,6 +43,7 @@ fn binary_as<'a>(
         Binary::Mul => repeat::multiply(context, left, right)?,
         Binary::Mod => match left {
             Value::Str(format) => Some(percent::format(context, format.as_str(), right)?),
+            Value::Bytes(format) => Some(percent::format_bytes(context, format.as_slice(), right)?),
             _ => None,
         },
         Binary::And | Binary::Or | Binary::Xor | Binary::Sub => {

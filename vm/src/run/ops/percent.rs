@@ -1,10 +1,11 @@
-//! `text % values`: formatting in C's manner.
+//! `text % values` and `bytes % values`: formatting in C's manner.
 
 use super::format::{digits_of, float_digits, real};
 use super::print;
 use crate::limits::Limit;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
+use crate::run::latin1::{self, Alphabet};
 use crate::run::value::Value;
 
 /// Where the values come from.
@@ -15,9 +16,20 @@ struct Values<'a> {
     is_tuple: bool,
     /// Named values were taken: nothing needs to be used up.
     named: bool,
+    /// What is formatted: text, or bytes.
+    alphabet: Alphabet,
 }
 
 impl<'a> Values<'a> {
+    /// What takes subscripts, to CPython.
+    const fn is_mapping(&self) -> bool {
+        match self.given {
+            Value::Dict(_) | Value::List(_) | Value::Range(_) => true,
+            Value::Bytes(_) => matches!(self.alphabet, Alphabet::Characters),
+            _ => false,
+        }
+    }
+
     fn next(&mut self, context: &mut Context<'a>) -> Result<Value<'a>, Fault<'a>> {
         let next = match self.given {
             Value::Tuple(tuple) => tuple.items().get(self.used).copied(),
@@ -47,11 +59,30 @@ struct Directive {
     precision: Option<usize>,
 }
 
-/// `format % values`.
+/// `format % values` of texts.
 pub fn format<'a>(
     context: &mut Context<'a>,
     format: &str,
     given: Value<'a>,
+) -> Result<Value<'a>, Fault<'a>> {
+    formatted(context, format, given, Alphabet::Characters)
+}
+
+/// `format % values` of bytes.
+pub fn format_bytes<'a>(
+    context: &mut Context<'a>,
+    format: &'a [u8],
+    given: Value<'a>,
+) -> Result<Value<'a>, Fault<'a>> {
+    let format = latin1::text(context, format)?;
+    formatted(context, format.as_str(), given, Alphabet::Bytes)
+}
+
+fn formatted<'a>(
+    context: &mut Context<'a>,
+    format: &str,
+    given: Value<'a>,
+    alphabet: Alphabet,
 ) -> Result<Value<'a>, Fault<'a>> {
     context.charge_bytes(format.len())?;
     let mut out = context.builder();
@@ -60,6 +91,7 @@ pub fn format<'a>(
         used: 0,
         is_tuple: matches!(given, Value::Tuple(_)),
         named: false,
+        alphabet,
     };
     let mut rest = format;
     while let Some(at) = rest.find('%') {
@@ -71,16 +103,19 @@ pub fn format<'a>(
     let all_used = match given {
         Value::Tuple(tuple) => values.used >= tuple.len(),
         // These take names, so that not using them is no mistake.
-        Value::Dict(_) | Value::List(_) | Value::Range(_) | Value::Bytes(_) => true,
-        _ => values.used >= 1,
+        _ => values.is_mapping() || values.used >= 1,
     };
     if !all_used && (values.is_tuple || !values.named) {
+        let what = match alphabet {
+            Alphabet::Characters => "string",
+            Alphabet::Bytes => "bytes",
+        };
         return Err(context.raise(
             Class::TypeError,
-            "not all arguments converted during string formatting",
+            format_args!("not all arguments converted during {what} formatting"),
         ));
     }
-    context.finish(out)
+    alphabet.copied(context, out.as_str())
 }
 
 /// Work one directive off; gives what follows it.
@@ -96,13 +131,13 @@ fn directive<'a, 't>(
     if rest.starts_with('(') {
         let (key, after) = key(context, &rest[1..])?;
         rest = after;
-        let Value::Dict(dict) = values.given else {
+        if !values.is_mapping() {
             return Err(context.raise(Class::TypeError, "format requires a mapping"));
-        };
-        let key = context.text(key)?;
+        }
+        let key = values.alphabet.copied(context, key)?;
         values.named = true;
         values.used = 1;
-        named = Some(super::subscript::get_key(context, dict, key)?);
+        named = Some(super::subscript::get(context, values.given, key)?);
     }
     let mut found = Directive::default();
     while let Some(flag) = rest.chars().next() {
@@ -140,11 +175,15 @@ fn directive<'a, 't>(
         Some(value) => value,
         None => values.next(context)?,
     };
-    if code == '%' {
+    if code == '%' && values.alphabet == Alphabet::Characters {
         out.push('%')?;
         return Ok(after);
     }
-    if !"srauidoxXeEfFgGc".contains(code) {
+    let is_known = match (values.alphabet, code) {
+        (Alphabet::Characters, 'b') | (Alphabet::Bytes, '%') => false,
+        (_, known) => "sbrauidoxXeEfFgGc%".contains(known),
+    };
+    if !is_known {
         let at = format.len() - rest.len();
         let at = format[..at].chars().count();
         let shown = if (' '..='~').contains(&code) || u32::from(code) > 0x7f {
@@ -160,7 +199,12 @@ fn directive<'a, 't>(
             ),
         ));
     }
-    write_value(context, out, &found, code, value)?;
+    match (values.alphabet, code) {
+        (Alphabet::Bytes, 's' | 'b' | 'r' | 'a' | 'c') => {
+            write_bytes(context, out, &found, code, value)?;
+        }
+        _ => write_value(context, out, &found, code, value, values.alphabet)?,
+    }
     Ok(after)
 }
 
@@ -213,14 +257,64 @@ fn count<'a, 't>(
             Ok((Some(number), &text[end..]))
         }
         _ => {
-            let text = if what == "width" {
-                "width too big"
-            } else {
-                "precision too big"
+            let text = match (what, values.alphabet) {
+                ("width", _) => "width too big",
+                (_, Alphabet::Characters) => "precision too big",
+                (_, Alphabet::Bytes) => "prec too big",
             };
             Err(context.raise(Class::ValueError, text))
         }
     }
+}
+
+/// What is a text, a character or other bytes in a format of bytes.
+fn write_bytes<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    directive: &Directive,
+    code: char,
+    value: Value<'a>,
+) -> Result<(), Fault<'a>> {
+    let mut repr = context.builder();
+    let text = match (code, value) {
+        ('r' | 'a', _) => {
+            print::write_ascii(context, &mut repr, value)?;
+            repr.as_str()
+        }
+        ('c', Value::Bytes(bytes)) if bytes.as_slice().len() == 1 => {
+            latin1::text(context, bytes.as_slice())?.as_str()
+        }
+        ('c', Value::Int(_) | Value::Bool(_) | Value::Big(_)) => {
+            let byte = value.as_int().and_then(|code| u8::try_from(code).ok());
+            let Some(byte) = byte else {
+                return Err(context.raise(Class::OverflowError, "%c arg not in range(256)"));
+            };
+            repr.push(char::from(byte))?;
+            repr.as_str()
+        }
+        ('c', _) => {
+            return Err(context.raise(
+                Class::TypeError,
+                "%c requires an integer in range(256) or a single byte",
+            ));
+        }
+        (_, Value::Bytes(bytes)) => latin1::text(context, bytes.as_slice())?.as_str(),
+        (_, other) => {
+            let kind = other.type_of().name();
+            return Err(context.raise(
+                Class::TypeError,
+                format_args!(
+                    "%b requires a bytes-like object, or an object that implements __bytes__, not '{kind}'"
+                ),
+            ));
+        }
+    };
+    let end = match directive.precision {
+        Some(precision) if code != 'c' => super::subscript::offset(text, precision),
+        _ => text.len(),
+    };
+    context.charge_bytes(end)?;
+    pad(context, out, directive, "", &text[..end], false)
 }
 
 fn write_value<'a>(
@@ -229,6 +323,7 @@ fn write_value<'a>(
     directive: &Directive,
     code: char,
     value: Value<'a>,
+    alphabet: Alphabet,
 ) -> Result<(), Fault<'a>> {
     match code {
         's' | 'r' | 'a' => {
@@ -250,14 +345,22 @@ fn write_value<'a>(
             let character = character(context, value)?;
             pad(context, out, directive, "", &character.to_string(), false)
         }
-        'd' | 'i' | 'u' | 'o' | 'x' | 'X' => write_int(context, out, directive, code, value),
+        'd' | 'i' | 'u' | 'o' | 'x' | 'X' => {
+            write_int(context, out, directive, code, value, alphabet)
+        }
         _ => {
             let Some(number) = real(context, value)? else {
                 let kind = value.type_of().name();
-                return Err(context.raise(
-                    Class::TypeError,
-                    format_args!("must be real number, not {kind}"),
-                ));
+                return Err(match alphabet {
+                    Alphabet::Characters => context.raise(
+                        Class::TypeError,
+                        format_args!("must be real number, not {kind}"),
+                    ),
+                    Alphabet::Bytes => context.raise(
+                        Class::TypeError,
+                        format_args!("float argument required, not {kind}"),
+                    ),
+                });
             };
             let precision = Some(directive.precision.unwrap_or(6));
             let digits = float_digits(
@@ -315,12 +418,17 @@ fn write_int<'a>(
     directive: &Directive,
     code: char,
     value: Value<'a>,
+    alphabet: Alphabet,
 ) -> Result<(), Fault<'a>> {
     let kind = value.type_of().name();
     let number = match value {
         Value::Int(_) | Value::Bool(_) | Value::Big(_) => value,
         Value::Float(number) if matches!(code, 'd' | 'i' | 'u') => context.truncated(number)?,
         _ if matches!(code, 'd' | 'i' | 'u') => {
+            let code = match alphabet {
+                Alphabet::Bytes if code == 'i' => 'd',
+                _ => code,
+            };
             return Err(context.raise(
                 Class::TypeError,
                 format_args!("%{code} format: a real number is required, not {kind}"),

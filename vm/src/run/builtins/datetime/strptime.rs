@@ -8,6 +8,7 @@ use super::value::{Clock, Moment, Zone};
 use crate::run::builtins::Args;
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
+use crate::run::latin1::Alphabet;
 use crate::run::ops::print::write_quoted;
 use crate::run::text::Text;
 use crate::run::value::Value;
@@ -39,7 +40,12 @@ pub fn strptime<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Val
     let (source, directives) = translate(context, format.as_str())?;
     let source = context.arena().alloc_str(&source)?;
     let source = context.arena().alloc(Text::new(source))?;
-    let pattern = re::compile(context, source, re::tree::bits::IGNORE_CASE)?;
+    let pattern = re::compile(
+        context,
+        source,
+        Alphabet::Characters,
+        re::tree::bits::IGNORE_CASE,
+    )?;
     let mut search = Search::new(pattern.program, text.as_str());
     if !search.find(context, 0, Mode::Match, false)? {
         let mut message = context.builder();

@@ -6,6 +6,7 @@ use crate::run::builtins::{
 };
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
+use crate::run::latin1::{self, Alphabet};
 use crate::run::object::Object;
 use crate::run::ops::print;
 use crate::run::text::Text;
@@ -16,7 +17,7 @@ use crate::run::value::Value;
 pub struct Match<'a> {
     /// What matched.
     pub pattern: &'a Pattern<'a>,
-    /// Where.
+    /// Where: a text, or what stands for bytes.
     pub text: &'a Text<'a>,
     /// Start and end of each group.
     pub slots: &'a [usize],
@@ -28,7 +29,13 @@ pub static MATCH: TypeDef = TypeDef {
     attributes: &[
         AttributeDef {
             name: "string",
-            get: |_, value| Ok(Value::Str(receiver(value)?.text)),
+            get: |context, value| {
+                let found = receiver(value)?;
+                match found.pattern.alphabet() {
+                    Alphabet::Characters => Ok(Value::Str(found.text)),
+                    Alphabet::Bytes => found.pattern.piece(context, found.text.as_str()),
+                }
+            },
         },
         AttributeDef {
             name: "re",
@@ -158,7 +165,7 @@ pub fn item<'a>(
 ) -> Result<Value<'a>, Fault<'a>> {
     let group = number(context, found, index)?;
     match group_text(found.text, found.slots, group) {
-        Some(text) => context.text_over(text),
+        Some(part) => found.pattern.piece(context, part),
         None => Ok(Value::None),
     }
 }
@@ -184,7 +191,7 @@ fn groups<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>
     let mut items = Vec::new();
     for group in 1..found.slots.len() / 2 {
         items.push(match group_text(found.text, found.slots, group) {
-            Some(text) => context.text_over(text)?,
+            Some(part) => found.pattern.piece(context, part)?,
             None => args.or_none(0),
         });
     }
@@ -196,7 +203,7 @@ fn groupdict<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<
     let dict = context.dict()?;
     for (name, group) in found.pattern.program.names {
         let value = match group_text(found.text, found.slots, *group as usize) {
-            Some(text) => context.text_over(text)?,
+            Some(part) => found.pattern.piece(context, part)?,
             None => args.or_none(0),
         };
         let name = context.text_over(name)?;
@@ -225,11 +232,20 @@ fn span<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<(i64, i64),
 
 fn expand<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
     let found = receiver(args.receiver)?;
-    let template = args.text(context, 0, "expand")?.as_str();
-    let parts = template::parse(context, found.pattern, template)?;
+    let alphabet = found.pattern.alphabet();
+    let template = match (alphabet, args.or_none(0)) {
+        (Alphabet::Bytes, Value::Bytes(bytes)) => latin1::text(context, bytes.as_slice())?,
+        (Alphabet::Bytes, other) => {
+            let kind = other.type_of().name();
+            let text = format_args!("sequence item 0: expected a bytes-like object, {kind} found");
+            return Err(context.raise(Class::TypeError, text));
+        }
+        (Alphabet::Characters, _) => args.text(context, 0, "expand")?,
+    };
+    let parts = template::parse(context, found.pattern, template.as_str())?;
     let mut out = context.builder();
     template::write(context, &mut out, &parts, found.text, found.slots)?;
-    context.finish(out)
+    alphabet.copied(context, out.as_str())
 }
 
 /// `repr()` of a match.
@@ -248,7 +264,8 @@ pub fn write<'a>(
         before + inside
     ))?;
     let mut quoted = context.builder();
-    print::write_quoted(&mut quoted, &text[start..end])?;
+    let whole = found.pattern.piece(context, &text[start..end])?;
+    print::write_repr(context, &mut quoted, whole)?;
     // CPython shows 50 characters of the repr.
     let cut = crate::run::ops::subscript::offset(quoted.as_str(), 50);
     out.push_str(&quoted.as_str()[..cut])?;

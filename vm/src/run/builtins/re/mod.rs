@@ -20,6 +20,7 @@ use super::{Args, Member, ModuleDef, calling, exactly, function, named, optional
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
 use crate::run::kind::Type;
+use crate::run::latin1::{self, Alphabet};
 use crate::run::object::Object;
 use crate::run::value::Value;
 use matcher::Mode;
@@ -130,12 +131,19 @@ const SUB: &[super::Param] = &[
 
 /// `re.escape`.
 fn escape<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>, Fault<'a>> {
-    let Some(text) = args.or_none(0).as_str() else {
-        let kind = args.or_none(0).type_of().name();
-        return Err(context.raise(
-            Class::TypeError,
-            format_args!("decoding to str: need a bytes-like object, {kind} found"),
-        ));
+    let (text, alphabet) = match args.or_none(0) {
+        Value::Str(text) => (text.as_str(), Alphabet::Characters),
+        Value::Bytes(bytes) => {
+            let text = latin1::text(context, bytes.as_slice())?;
+            (text.as_str(), Alphabet::Bytes)
+        }
+        other => {
+            let kind = other.type_of().name();
+            return Err(context.raise(
+                Class::TypeError,
+                format_args!("decoding to str: need a bytes-like object, {kind} found"),
+            ));
+        }
     };
     context.charge_bytes(text.len() * 2)?;
     let mut out = context.builder();
@@ -145,5 +153,5 @@ fn escape<'a>(context: &mut Context<'a>, args: Args<'a, '_>) -> Result<Value<'a>
         }
         out.push(character)?;
     }
-    context.finish(out)
+    alphabet.copied(context, out.as_str())
 }

@@ -5,7 +5,7 @@ use super::parse;
 use super::program::{self, Program};
 use super::search::{find_all, find_iter, method_once, split};
 use super::substitution::substitute;
-use super::tree::{self, Flags, bits};
+use super::tree::{Flags, bits};
 use crate::limits::PATTERN_BYTES_MAX;
 use crate::run::arena::{Arena, QuotaReached};
 use crate::run::builtins::{
@@ -13,7 +13,9 @@ use crate::run::builtins::{
 };
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
+use crate::run::latin1::{self, Alphabet};
 use crate::run::object::Object;
+use crate::run::ops::print;
 use crate::run::survivors::{Abandoned, Survivors};
 use crate::run::text::Text;
 use crate::run::value::Value;
@@ -24,7 +26,7 @@ const KEPT_MAX: usize = 32;
 /// `re.Pattern`.
 #[derive(Debug)]
 pub struct Pattern<'a> {
-    /// Its text.
+    /// Its text, or what stands for its bytes.
     pub source: &'a Text<'a>,
     /// What runs.
     pub program: &'a Program<'a>,
@@ -32,7 +34,18 @@ pub struct Pattern<'a> {
     number: u64,
 }
 
-impl Pattern<'_> {
+impl<'a> Pattern<'a> {
+    /// Whether it is of text or of bytes, and searches such.
+    #[must_use]
+    pub const fn alphabet(&self) -> Alphabet {
+        self.program.flags.alphabet
+    }
+
+    /// A part of what it searched.
+    pub fn piece(&self, context: &mut Context<'a>, part: &'a str) -> Result<Value<'a>, Fault<'a>> {
+        self.alphabet().over(context, part)
+    }
+
     /// What equal ones share: the number of the one program that an execution has for a pattern and its flags.
     #[must_use]
     pub fn key(&self) -> [u8; 16] {
@@ -82,7 +95,13 @@ pub static PATTERN: TypeDef = TypeDef {
     attributes: &[
         AttributeDef {
             name: "pattern",
-            get: |_, value| Ok(Value::Str(receiver(value)?.source)),
+            get: |context, value| {
+                let pattern = receiver(value)?;
+                match pattern.alphabet() {
+                    Alphabet::Characters => Ok(Value::Str(pattern.source)),
+                    Alphabet::Bytes => pattern.piece(context, pattern.source.as_str()),
+                }
+            },
         },
         AttributeDef {
             name: "flags",
@@ -223,7 +242,7 @@ pub(super) fn pattern<'a>(
             return Err(context.raise(Class::TypeError, text));
         }
     };
-    let source = match value {
+    let (source, alphabet) = match value {
         Value::Object(Object::Pattern(pattern)) => {
             if bits != 0 {
                 return Err(context.raise(
@@ -233,12 +252,10 @@ pub(super) fn pattern<'a>(
             }
             return Ok(pattern);
         }
-        Value::Str(source) => source,
-        Value::Bytes(_) => {
-            return Err(context.raise(
-                Class::TypeError,
-                "patterns of bytes are not available: decode them first",
-            ));
+        Value::Str(source) => (source, Alphabet::Characters),
+        Value::Bytes(bytes) => {
+            let source = latin1::text(context, bytes.as_slice())?;
+            (source, Alphabet::Bytes)
         }
         Value::List(_) | Value::Dict(_) | Value::Set(_) => {
             let kind = value.type_of().name();
@@ -251,20 +268,21 @@ pub(super) fn pattern<'a>(
             ));
         }
     };
-    compile(context, source, bits)
+    compile(context, source, alphabet, bits)
 }
 
-/// A pattern of a text, from those kept or new.
+/// A pattern of a text or what stands for bytes, from those kept or new.
 pub fn compile<'a>(
     context: &mut Context<'a>,
     source: &'a Text<'a>,
+    alphabet: Alphabet,
     bits: i64,
 ) -> Result<&'a Pattern<'a>, Fault<'a>> {
-    let known = context
-        .patterns()
-        .kept
-        .iter()
-        .find(|(flags, pattern)| *flags == bits && pattern.source.as_str() == source.as_str());
+    let known = context.patterns().kept.iter().find(|(flags, pattern)| {
+        *flags == bits
+            && pattern.alphabet() == alphabet
+            && pattern.source.as_str() == source.as_str()
+    });
     if let Some((_, pattern)) = known {
         return Ok(pattern);
     }
@@ -277,19 +295,22 @@ pub fn compile<'a>(
     }
     // Reading a character takes about as long as four units.
     context.charge(16 + text.len() * 4)?;
-    if bits & tree::bits::ASCII != 0 && bits & tree::bits::UNICODE != 0 {
-        return Err(context.raise(
-            Class::ValueError,
-            "ASCII and UNICODE flags are incompatible",
-        ));
+    let (has_ascii, has_unicode) = (bits & bits::ASCII != 0, bits & bits::UNICODE != 0);
+    let refusal = match alphabet {
+        Alphabet::Characters if has_ascii && has_unicode => {
+            "ASCII and UNICODE flags are incompatible"
+        }
+        Alphabet::Characters if bits & bits::LOCALE != 0 => {
+            "cannot use LOCALE flag with a str pattern"
+        }
+        Alphabet::Bytes if has_unicode => "cannot use UNICODE flag with a bytes pattern",
+        Alphabet::Bytes if bits & bits::LOCALE != 0 => "the LOCALE flag is not available",
+        _ => "",
+    };
+    if !refusal.is_empty() {
+        return Err(context.raise(Class::ValueError, refusal));
     }
-    if bits & 4 != 0 {
-        return Err(context.raise(
-            Class::ValueError,
-            "cannot use LOCALE flag with a str pattern",
-        ));
-    }
-    let (tree, root) = match parse::parse(text, Flags::from_bits(bits)) {
+    let (tree, root) = match parse::parse(text, Flags::from_bits(bits, alphabet)) {
         Ok(parsed) => parsed,
         Err(error) => return Err(syntax_error(context, text, &error)),
     };
@@ -328,10 +349,10 @@ pub fn write_pattern<'a>(
     .map(|(name, _)| name)
     .collect();
     let mut repr = String::new();
-    let source = pattern.source.as_str();
+    let source = pattern.piece(context, pattern.source.as_str())?;
     out.push_str("re.compile(")?;
     let mut quoted = context.builder();
-    crate::run::ops::print::write_quoted(&mut quoted, source)?;
+    print::write_repr(context, &mut quoted, source)?;
     repr.extend(quoted.as_str().chars().take(200));
     out.push_str(&repr)?;
     if !names.is_empty() {

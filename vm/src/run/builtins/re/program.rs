@@ -225,7 +225,7 @@ impl Set<'_> {
     }
 
     fn search(&self, character: char) -> bool {
-        let ascii = self.flags.ascii;
+        let ascii = self.flags.by_ascii();
         let found = if self.flags.ignore_case {
             let low = lower(character, ascii);
             [character, low, upper(character, ascii), upper(low, ascii)]
@@ -241,7 +241,7 @@ impl Set<'_> {
         self.items.iter().any(|item| match item {
             Item::Range(low, high) => (*low..=*high).contains(&character),
             Item::Category(category, negated) => {
-                in_category(*category, character, self.flags.ascii) != *negated
+                in_category(*category, character, self.flags.by_ascii()) != *negated
             }
         })
     }
@@ -323,7 +323,7 @@ impl<'a> Compiler<'a, '_> {
     fn one(&self, context: &mut Context<'a>, id: Id) -> Result<Option<One<'a>>, Fault<'a>> {
         Ok(Some(match self.tree.node(id) {
             Node::Char(character, flags) if flags.ignore_case => {
-                One::Folded(lower(*character, flags.ascii), flags.ascii)
+                One::Folded(lower(*character, flags.by_ascii()), flags.by_ascii())
             }
             Node::Char(character, _) => One::Char(*character),
             Node::Any(flags) if flags.dot_all => One::Any,
@@ -374,7 +374,7 @@ impl<'a> Compiler<'a, '_> {
                 self.push(Inst::Save(number * 2 + 1))?;
             }
             Node::Reference(group, flags) => {
-                self.push(Inst::Reference(*group, flags.ignore_case, flags.ascii))?;
+                self.push(Inst::Reference(*group, flags.ignore_case, flags.by_ascii()))?;
             }
             Node::Repeat {
                 body,

@@ -6,23 +6,30 @@ use super::pattern::{Pattern, pattern, receiver};
 use crate::run::builtins::Args;
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
+use crate::run::latin1::{self, Alphabet};
 use crate::run::list::List;
 use crate::run::ops::subscript::offset;
 use crate::run::text::Text;
 use crate::run::value::Value;
 
-/// The text to search in.
+/// The text to search in, or what stands for the bytes.
 pub(super) fn subject<'a>(
     context: &mut Context<'a>,
+    pattern: &Pattern<'a>,
     value: Value<'a>,
 ) -> Result<&'a Text<'a>, Fault<'a>> {
-    match value {
-        Value::Str(text) => Ok(text),
-        Value::Bytes(_) => Err(context.raise(
+    match (pattern.alphabet(), value) {
+        (Alphabet::Characters, Value::Str(text)) => Ok(text),
+        (Alphabet::Bytes, Value::Bytes(bytes)) => latin1::text(context, bytes.as_slice()),
+        (Alphabet::Characters, Value::Bytes(_)) => Err(context.raise(
             Class::TypeError,
             "cannot use a string pattern on a bytes-like object",
         )),
-        other => {
+        (Alphabet::Bytes, Value::Str(_)) => Err(context.raise(
+            Class::TypeError,
+            "cannot use a bytes pattern on a string-like object",
+        )),
+        (_, other) => {
             let kind = other.type_of().name();
             Err(context.raise(
                 Class::TypeError,
@@ -38,7 +45,7 @@ pub(super) fn once<'a>(
     mode: Mode,
 ) -> Result<Value<'a>, Fault<'a>> {
     let pattern = pattern(context, args.or_none(0), args.or_none(2))?;
-    let text = subject(context, args.or_none(1))?;
+    let text = subject(context, pattern, args.or_none(1))?;
     first(context, pattern, text, 0, mode)
 }
 
@@ -48,7 +55,7 @@ pub(super) fn method_once<'a>(
     mode: Mode,
 ) -> Result<Value<'a>, Fault<'a>> {
     let pattern = receiver(args.receiver)?;
-    let text = subject(context, args.or_none(0))?;
+    let text = subject(context, pattern, args.or_none(0))?;
     if args.get(2).is_some() {
         return Err(context.raise(
             Class::ValueError,
@@ -117,18 +124,17 @@ pub(super) fn find_all<'a>(
     pattern: &'a Pattern<'a>,
     value: Value<'a>,
 ) -> Result<Value<'a>, Fault<'a>> {
-    let text = subject(context, value)?;
+    let text = subject(context, pattern, value)?;
     let groups = pattern.program.groups as usize;
     let list = context.empty_list()?;
     for_each(context, pattern, text, 0, |context, slots| {
         let item = match groups {
-            0 | 1 => context.text_over(group_text(text, slots, groups).unwrap_or_default())?,
+            0 | 1 => pattern.piece(context, group_text(text, slots, groups).unwrap_or_default())?,
             _ => {
                 let mut items = Vec::with_capacity(groups);
                 for group in 1..=groups {
-                    items.push(
-                        context.text_over(group_text(text, slots, group).unwrap_or_default())?,
-                    );
+                    let part = group_text(text, slots, group).unwrap_or_default();
+                    items.push(pattern.piece(context, part)?);
                 }
                 context.tuple(&items)?
             }
@@ -153,7 +159,7 @@ pub(super) fn all_matches<'a>(
     value: Value<'a>,
     most: usize,
 ) -> Result<&'a List<'a>, Fault<'a>> {
-    let text = subject(context, value)?;
+    let text = subject(context, pattern, value)?;
     let list = context.empty_list()?;
     for_each(context, pattern, text, most, |context, slots| {
         let found = matches::value(context, pattern, text, slots)?;
@@ -187,17 +193,17 @@ pub(super) fn split<'a>(
     value: Value<'a>,
     most: Option<Value<'a>>,
 ) -> Result<Value<'a>, Fault<'a>> {
-    let text = subject(context, value)?;
+    let text = subject(context, pattern, value)?;
     let most = count(context, most)?;
     let list = context.empty_list()?;
     let mut last = 0;
     if most >= 0 {
         for_each(context, pattern, text, most as usize, |context, slots| {
-            let piece = context.text_over(&text.as_str()[last..slots[0]])?;
+            let piece = pattern.piece(context, &text.as_str()[last..slots[0]])?;
             context.push(list, piece)?;
             for group in 1..=pattern.program.groups as usize {
                 let part = match group_text(text, slots, group) {
-                    Some(part) => context.text_over(part)?,
+                    Some(part) => pattern.piece(context, part)?,
                     None => Value::None,
                 };
                 context.push(list, part)?;
@@ -206,7 +212,7 @@ pub(super) fn split<'a>(
             Ok(())
         })?;
     }
-    let rest = context.text_over(&text.as_str()[last..])?;
+    let rest = pattern.piece(context, &text.as_str()[last..])?;
     context.push(list, rest)?;
     Ok(Value::List(list))
 }

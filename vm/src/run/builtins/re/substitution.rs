@@ -1,13 +1,16 @@
 //! `sub` and `subn`.
 
+use super::matcher::{Mode, Search};
 use super::pattern::Pattern;
 use super::search::{all_matches, count, for_each, subject};
 use super::template;
 use crate::run::builtins::Calls;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::fault::{Class, Fault};
+use crate::run::latin1::{self, Alphabet};
 use crate::run::list::{List, Tuple};
 use crate::run::object::Object;
+use crate::run::text::Text;
 use crate::run::value::Value;
 
 /// `sub` and `subn`: `values` are replacement and text.
@@ -19,13 +22,35 @@ pub(super) fn substitute<'a>(
     counted: bool,
 ) -> Result<Calls<'a>, Fault<'a>> {
     let [replacement, value] = values;
-    let text = subject(context, value)?;
+    let text = subject(context, pattern, value)?;
     let most = usize::try_from(count(context, most)?).unwrap_or(0);
+    let alphabet = pattern.alphabet();
     let template = match replacement {
-        Value::Str(template) => template.as_str(),
+        Value::Str(template) if alphabet == Alphabet::Characters => template.as_str(),
+        Value::Bytes(template) if alphabet == Alphabet::Bytes => {
+            latin1::text(context, template.as_slice())?.as_str()
+        }
+        // What is put in is looked at once it is joined with the rest.
+        Value::Str(_) | Value::Bytes(_) => {
+            let mut search = Search::new(pattern.program, text.as_str());
+            if !search.find(context, 0, Mode::Search, false)? {
+                return finished(
+                    context,
+                    pattern,
+                    context.builder(),
+                    text.as_str(),
+                    0,
+                    counted,
+                )
+                .map(Calls::Done);
+            }
+            let place = usize::from(search.slots[0] > 0);
+            return Err(not_joined(context, alphabet, place, replacement));
+        }
         Value::Function(_) | Value::Native(_) | Value::Method(_) | Value::Type(_) => {
             let items = all_matches(context, pattern, value, most)?;
-            let extra = context.tuple(&[value, Value::Bool(counted)])?;
+            let whole = Value::Object(context.arena().alloc(Object::Pattern(pattern))?);
+            let extra = context.tuple(&[Value::Str(text), Value::Bool(counted), whole])?;
             return Ok(Calls::Each {
                 function: replacement,
                 items,
@@ -53,18 +78,37 @@ pub(super) fn substitute<'a>(
         done += 1;
         Ok(())
     })?;
-    finished(context, out, &text.as_str()[last..], done, counted).map(Calls::Done)
+    let rest = &text.as_str()[last..];
+    finished(context, pattern, out, rest, done, counted).map(Calls::Done)
+}
+
+/// The error of a replacement that is of the other kind than the text, at its place among the parts of the result.
+#[cold]
+fn not_joined<'a>(
+    context: &mut Context<'a>,
+    alphabet: Alphabet,
+    place: usize,
+    part: Value<'a>,
+) -> Fault<'a> {
+    let kind = part.type_of().name();
+    let wanted = match alphabet {
+        Alphabet::Characters => "expected str instance",
+        Alphabet::Bytes => "expected a bytes-like object",
+    };
+    let text = format_args!("sequence item {place}: {wanted}, {kind} found");
+    context.raise(Class::TypeError, text)
 }
 
 pub(super) fn finished<'a>(
     context: &mut Context<'a>,
+    pattern: &Pattern<'a>,
     mut out: TextBuilder,
     rest: &str,
     count: i64,
     counted: bool,
 ) -> Result<Value<'a>, Fault<'a>> {
     out.push_str(rest)?;
-    let text = context.finish(out)?;
+    let text = pattern.alphabet().copied(context, out.as_str())?;
     if counted {
         context.tuple(&[text, Value::Int(count)])
     } else {
@@ -78,35 +122,46 @@ pub(super) fn finish_substitute<'a>(
     made: &'a List<'a>,
     extra: Value<'a>,
 ) -> Result<Value<'a>, Fault<'a>> {
-    let Value::Tuple(Tuple([Value::Str(text), Value::Bool(counted)])) = extra else {
+    let Value::Tuple(Tuple(
+        [
+            Value::Str(text),
+            Value::Bool(counted),
+            Value::Object(Object::Pattern(pattern)),
+        ],
+    )) = extra
+    else {
         return Err(Fault::Internal("a substitution lost its text"));
     };
+    let alphabet = pattern.alphabet();
     let mut out = context.builder();
+    // Parts of the result so far, as CPython joins them.
+    let mut parts = 0;
     let mut last = 0;
-    for (index, (item, part)) in items.items().iter().zip(made.items()).enumerate() {
+    for (item, part) in items.items().iter().zip(made.items()) {
         context.charge(1)?;
         let Value::Object(Object::Match(found)) = item.get() else {
             return Err(Fault::Internal("a substitution lost its matches"));
         };
-        out.push_str(&text.as_str()[last..found.slots[0]])?;
-        match part.get() {
-            Value::Str(part) => {
-                context.charge_bytes(part.as_str().len())?;
-                out.push_str(part.as_str())?;
+        let before = &text.as_str()[last..found.slots[0]];
+        out.push_str(before)?;
+        parts += usize::from(!before.is_empty());
+        let part: &'a Text<'a> = match (alphabet, part.get()) {
+            (Alphabet::Characters, Value::Str(part)) => part,
+            (Alphabet::Bytes, Value::Bytes(part)) => latin1::text(context, part.as_slice())?,
+            (_, Value::None) => {
+                last = found.slots[1];
+                continue;
             }
-            Value::None => {}
-            other => {
-                let kind = other.type_of().name();
-                return Err(context.raise(
-                    Class::TypeError,
-                    format_args!("sequence item {index}: expected str instance, {kind} found"),
-                ));
-            }
-        }
+            (_, other) => return Err(not_joined(context, alphabet, parts, other)),
+        };
+        context.charge_bytes(part.as_str().len())?;
+        out.push_str(part.as_str())?;
+        parts += 1;
         last = found.slots[1];
     }
     finished(
         context,
+        pattern,
         out,
         &text.as_str()[last..],
         items.len() as i64,

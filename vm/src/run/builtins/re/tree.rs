@@ -1,5 +1,7 @@
 //! A regular expression as a tree, in vectors: children before parents.
 
+use crate::run::latin1::Alphabet;
+
 /// A node of a [`Tree`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id(pub u32);
@@ -21,12 +23,16 @@ pub struct Flags {
     pub verbose: bool,
     /// `a`
     pub ascii: bool,
+    /// A pattern of bytes goes by ASCII whatever its flags say.
+    pub alphabet: Alphabet,
 }
 
 /// `re.A`, `re.I`, … as bits of an int.
 pub mod bits {
     /// `re.I`
     pub const IGNORE_CASE: i64 = 2;
+    /// `re.L`, which is refused.
+    pub const LOCALE: i64 = 4;
     /// `re.M`
     pub const MULTILINE: i64 = 8;
     /// `re.S`
@@ -42,8 +48,9 @@ pub mod bits {
 impl Flags {
     /// From the bits of `re`'s flags.
     #[must_use]
-    pub const fn from_bits(flags: i64) -> Self {
+    pub const fn from_bits(flags: i64, alphabet: Alphabet) -> Self {
         Self {
+            alphabet,
             ignore_case: flags & bits::IGNORE_CASE != 0,
             multiline: flags & bits::MULTILINE != 0,
             dot_all: flags & bits::DOT_ALL != 0,
@@ -62,11 +69,17 @@ impl Flags {
         }) | (if self.multiline { bits::MULTILINE } else { 0 })
             | (if self.dot_all { bits::DOT_ALL } else { 0 })
             | (if self.verbose { bits::VERBOSE } else { 0 })
-            | (if self.ascii {
-                bits::ASCII
-            } else {
-                bits::UNICODE
-            })
+            | match (self.ascii, self.alphabet) {
+                (true, _) => bits::ASCII,
+                (false, Alphabet::Characters) => bits::UNICODE,
+                (false, Alphabet::Bytes) => 0,
+            }
+    }
+
+    /// Whether classes and cases are those of ASCII.
+    #[must_use]
+    pub const fn by_ascii(self) -> bool {
+        self.ascii || matches!(self.alphabet, Alphabet::Bytes)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Escape, Parsed, Parser, error, quoted};
 use crate::run::builtins::re::tree::{Category, Flags, Item, Node, Place};
+use crate::run::latin1::Alphabet;
 
 impl Parser {
     pub(super) fn escape(&mut self, flags: Flags, start: usize) -> Parsed<Node> {
@@ -53,11 +54,15 @@ impl Parser {
             'w' => Escape::Category(Category::Word, false),
             'W' => Escape::Category(Category::Word, true),
             'b' if in_set => Escape::Char('\u{8}'),
-            'b' => Escape::Place(Place::Word(flags.ascii)),
-            'B' if !in_set => Escape::Place(Place::NotWord(flags.ascii)),
+            'b' => Escape::Place(Place::Word(flags.by_ascii())),
+            'B' if !in_set => Escape::Place(Place::NotWord(flags.by_ascii())),
             'A' if !in_set => Escape::Place(Place::Start),
             'Z' if !in_set => Escape::Place(Place::End),
             'x' => Escape::Char(self.hex(start, 'x', 2)?),
+            // These are no escapes in a pattern of bytes.
+            'u' | 'U' | 'N' if flags.alphabet == Alphabet::Bytes => {
+                return error(format!("bad escape \\{letter}"), start);
+            }
             'u' => Escape::Char(self.hex(start, 'u', 4)?),
             'U' => Escape::Char(self.hex(start, 'U', 8)?),
             'N' => {

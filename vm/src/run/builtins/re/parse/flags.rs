@@ -2,6 +2,21 @@
 
 use super::{Parsed, Parser, error};
 use crate::run::builtins::re::tree::Flags;
+use crate::run::latin1::Alphabet;
+
+/// Why a flag cannot stand in a pattern.
+fn refused(alphabet: Alphabet, mark: char) -> Option<&'static str> {
+    match (alphabet, mark) {
+        (Alphabet::Bytes, 'u') => {
+            Some("bad inline flags: cannot use 'u' flag with a bytes pattern")
+        }
+        (Alphabet::Bytes, 'L') => Some("bad inline flags: flag 'L' is not available"),
+        (Alphabet::Characters, 'L') => {
+            Some("bad inline flags: cannot use 'L' flag with a str pattern")
+        }
+        _ => None,
+    }
+}
 
 impl Parser {
     /// `(?i)` for all, or `(?i-s:` for a group, whose flags are given.
@@ -19,6 +34,9 @@ impl Parser {
         let (mut turned_on, mut ascii, mut unicode) = (Vec::new(), false, false);
         if mark != '-' {
             loop {
+                if let Some(refusal) = refused(known.alphabet, mark) {
+                    return error(refusal, self.at);
+                }
                 turned_on.push(mark);
                 ascii |= mark == 'a';
                 unicode |= mark == 'u';
@@ -34,13 +52,7 @@ impl Parser {
                     's' => (on.dot_all, global.dot_all) = (true, true),
                     'x' => (on.verbose, global.verbose) = (true, true),
                     'a' => (on.ascii, global.ascii) = (true, true),
-                    'u' => on.ascii = false,
-                    _ => {
-                        return error(
-                            "bad inline flags: cannot use 'L' flag with a str pattern",
-                            self.at,
-                        );
-                    }
+                    _ => on.ascii = false,
                 }
                 match self.next() {
                     None => return error("missing -, : or )", self.at),
