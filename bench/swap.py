@@ -48,7 +48,9 @@ RUN_MIN_S = 10.0
 EVERY_MIN_S = 0.2  # EDITIONS - 1 swaps take longer than a worker's tick
 LOADED_FACTOR_MAX = 4.0  # a swap yields to load: on two cores it took up to 1.5 s instead of 0.2
 NOT_STARTED_MAX = 0.001  # of the requests due, because the appliance took none
-LATE_MAX = 0.01  # of the requests due, because the host did not let the generator run
+# Of the requests due, because the host did not let the generator run. Its stalls lie in few windows, whose median is
+# what is judged, with and without swaps alike; here a host took 2 to 4 %.
+LATE_MAX = 0.05
 WINDOW_S = 0.05
 LIMIT_P99_RATIO = 1.5
 LIMIT_ACK_MS = 10.0

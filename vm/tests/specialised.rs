@@ -376,7 +376,7 @@ fn fuel(code: &str, n: u32, units: u32, collects: bool) -> u64 {
         ..Inputs::default()
     };
     let mut execution = Execution::new(program, &inputs).expect("an execution");
-    // A slice takes a turn at least, and a block of turns takes 16 slices of one unit at most.
+    // A slice takes a turn at least, and a block of turns takes 64 slices of one unit at most.
     for _ in 0..10_000 {
         if let Progress::Done(answer) = execution.run(units) {
             return answer.fuel_used;
@@ -402,10 +402,20 @@ fn loops_over_ranges_take_the_fuel_of_their_turns_whatever_the_slices() {
     }
     // One that is left early pays for the rest of its block: always as much.
     let left = "for i in range(1000):\n    if i == self.conector.variables['n']:\n        break\n";
-    for n in [0, 1, 15, 16, 17, 40] {
+    for (n, paid) in [
+        (0, 4),
+        (3, 4),
+        (4, 8),
+        (15, 16),
+        (16, 32),
+        (17, 32),
+        (40, 64),
+        (64, 128),
+        (130, 192),
+    ] {
         let once = fuel(left, n, 4000, false);
         // The end of a loop takes a unit, which `none` has and this has not.
-        assert_eq!(once - (none - 1), u64::from(n / 16 + 1) * 16, "left at {n}");
+        assert_eq!(once - (none - 1), paid, "left at {n}");
         for units in [100, 7, 1] {
             assert_eq!(fuel(left, n, units, false), once, "left at {n}");
         }
