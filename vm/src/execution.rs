@@ -6,13 +6,10 @@
 //!
 //! An execution owns its memory and a handle on its program. It is `Send`: slices may run on different threads.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
-use elsa::FrozenVec;
 use self_cell::self_cell;
 
-use crate::bytecode::Code;
 use crate::compile::Problem;
 use crate::limits::{FUEL_MAX, Limit, MEMORY_BYTES, OUTPUT_BYTES_MAX, SPECIALISE_AFTER};
 use crate::program::{Catalog, Program};
@@ -26,7 +23,7 @@ use crate::run::fault::{Class, Fault};
 use crate::run::host::{Fixed, Host};
 use crate::run::json::{self, Layout};
 use crate::run::kind::Type;
-use crate::run::machine::{Machine, Slice};
+use crate::run::machine::{Evaluated, Machine, Slice};
 use crate::run::object::Object;
 use crate::run::ops::print;
 use crate::run::survivors::Abandoned;
@@ -294,7 +291,7 @@ pub enum Progress {
 struct Memory {
     arena: Arena,
     /// Outlives the arena when what is live moves to another.
-    evaluated: Rc<FrozenVec<Box<Code>>>,
+    evaluated: Evaluated,
     program: Arc<Program>,
 }
 
@@ -330,7 +327,7 @@ impl Execution {
         let arena = Arena::new(inputs.memory_bytes);
         let memory = Memory {
             arena,
-            evaluated: Rc::new(FrozenVec::new()),
+            evaluated: Evaluated::new(),
             program,
         };
         let running = Running::try_new(memory, |memory| machine(memory, inputs))?;
@@ -380,7 +377,7 @@ impl Execution {
         let (quota_bytes, used_bytes) = (old.arena.quota_bytes(), old.arena.used_bytes());
         let memory = Memory {
             arena: Arena::new(quota_bytes.min(used_bytes + ARENA_BYTES_MIN)),
-            evaluated: Rc::clone(&old.evaluated),
+            evaluated: old.evaluated.clone(),
             program: Arc::clone(&old.program),
         };
         let mut work = 0;
@@ -523,7 +520,7 @@ fn machine<'a>(memory: &'a Memory, inputs: &Inputs<'_>) -> Result<Machine<'a>, F
 struct Parts<'a> {
     texts: [Text<'a>; 7],
     objects: [Object<'a>; 5],
-    dicts: [Dict<'a>; 3],
+    dicts: [Dict<'a>; 5],
     body: Bytes<'a>,
 }
 
@@ -534,12 +531,10 @@ pub(crate) fn host<'a>(
 ) -> Result<&'a Host<'a>, Fault<'a>> {
     let arena = context.arena();
     let variables: &'a Dict<'a> = variables(context, inputs)?;
-    let query = parameters(context, inputs.query)?;
-    let form = parameters(context, inputs.form)?;
     let Parts {
         texts: [properties, names, branches, sequence, yes, no, last_error],
         objects: [executor, connector, handler, request, logger],
-        dicts: [results, empty, asynced_functions],
+        dicts: [results, empty, asynced_functions, query, form],
         body,
     } = arena.alloc(Parts {
         texts: [
@@ -559,9 +554,11 @@ pub(crate) fn host<'a>(
             Object::Request,
             Object::Logger,
         ],
-        dicts: [Dict::new(), Dict::new(), Dict::new()],
+        dicts: std::array::from_fn(|_| Dict::new()),
         body: Bytes(arena.alloc_slice(inputs.body)?),
     })?;
+    add_parameters(context, query, inputs.query)?;
+    add_parameters(context, form, inputs.form)?;
     let fixed = Fixed {
         properties,
         context: names,
@@ -612,11 +609,11 @@ fn variables<'a>(
     }
 }
 
-fn parameters<'a>(
+fn add_parameters<'a>(
     context: &mut Context<'a>,
+    dict: &'a Dict<'a>,
     given: &Parameters,
-) -> Result<&'a Dict<'a>, Fault<'a>> {
-    let dict = context.dict()?;
+) -> Result<(), Fault<'a>> {
     for (name, values) in given {
         let list = context.empty_list()?;
         for value in values {
@@ -626,7 +623,7 @@ fn parameters<'a>(
         let name = context.text(name)?;
         context.insert(dict, name, Value::List(list))?;
     }
-    Ok(dict)
+    Ok(())
 }
 
 /// The text of an exception as scripts see it.

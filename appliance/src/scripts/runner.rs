@@ -297,12 +297,12 @@ impl Shared {
             ..Inputs::default()
         };
         let mut execution = match Execution::new(program, &inputs) {
-            Ok(execution) => Box::new(execution),
+            Ok(execution) => execution,
             Err(failure) => return Begun::Answered(of_failure(failure)),
         };
         match execution.run(SLICE_UNITS) {
             Progress::Done(answer) => Begun::Answered(answer),
-            Progress::Yielded => Begun::Running(execution),
+            Progress::Yielded => Begun::Running(Box::new(execution)),
         }
     }
 

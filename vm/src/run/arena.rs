@@ -147,6 +147,9 @@ impl Arena {
                 "arena values are never dropped"
             );
         };
+        if count == 0 {
+            return Ok(&[]);
+        }
         if count.saturating_mul(size_of::<T>()) > self.remaining_bytes() {
             return Err(QuotaReached);
         }

@@ -139,7 +139,8 @@ impl Budget {
     /// Take units for work over so many bytes.
     #[inline]
     pub fn charge_bytes(&mut self, bytes: usize) -> Result<(), Limit> {
-        if !METERED {
+        // Less than a unit is none: a short text costs one comparison.
+        if !METERED || bytes < UNIT_BYTES {
             return Ok(());
         }
         self.charge_few((bytes / UNIT_BYTES).cast_signed() as i64)

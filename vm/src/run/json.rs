@@ -10,6 +10,7 @@ use crate::run::builtins::Args;
 use crate::run::context::{Context, TextBuilder};
 use crate::run::dict::Dict;
 use crate::run::fault::{Class, Fault};
+use crate::run::nesting::Nesting;
 use crate::run::ops::compare::{Order, ordered};
 use crate::run::ops::print;
 use crate::run::value::Value;
@@ -139,7 +140,7 @@ pub fn write<'a>(
     layout: &Layout,
 ) -> Result<(), Fault<'a>> {
     // One inside itself is an error.
-    let mut open: Vec<Open<'a>> = Vec::new();
+    let mut open: Nesting<Open<'a>> = Nesting::new();
     let mut next = Some(value);
     loop {
         if let Some(value) = next.take() {
@@ -219,7 +220,7 @@ fn begin<'a>(
     out: &mut TextBuilder,
     value: Value<'a>,
     layout: &Layout,
-    open: &mut Vec<Open<'a>>,
+    open: &mut Nesting<Open<'a>>,
 ) -> Result<(), Fault<'a>> {
     if open.len() >= JSON_NESTING_MAX {
         return Err(context.raise(
@@ -253,6 +254,7 @@ fn begin<'a>(
     Ok(())
 }
 
+#[inline]
 fn new_line<'a>(
     context: &mut Context<'a>,
     out: &mut TextBuilder,

@@ -21,6 +21,7 @@ pub mod latin1;
 pub mod list;
 pub mod loaded;
 pub mod machine;
+pub mod nesting;
 pub mod number;
 pub mod object;
 pub mod ops;

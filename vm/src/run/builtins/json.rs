@@ -11,6 +11,7 @@ use crate::run::fault::{Class, Fault};
 use crate::run::json::{Layout, write};
 use crate::run::kind::Type;
 use crate::run::list::List;
+use crate::run::nesting::Nesting;
 use crate::run::value::Value;
 
 /// `json`.
@@ -91,7 +92,7 @@ pub fn read<'a>(context: &mut Context<'a>, text: &str) -> Result<Value<'a>, Faul
     let repaired = repair(text);
     let text = repaired.as_deref().unwrap_or(text);
     let mut jiter = Jiter::new(text.as_bytes()).with_allow_inf_nan();
-    let mut open: Vec<Open<'a>> = Vec::new();
+    let mut open: Nesting<Open<'a>> = Nesting::new();
     let mut peek = jiter
         .peek()
         .map_err(|error| failure(context, text, &error))?;
@@ -185,7 +186,7 @@ pub fn read<'a>(context: &mut Context<'a>, text: &str) -> Result<Value<'a>, Faul
 
 fn deepen<'a>(
     context: &mut Context<'a>,
-    open: &mut Vec<Open<'a>>,
+    open: &mut Nesting<Open<'a>>,
     next: Open<'a>,
 ) -> Result<(), Fault<'a>> {
     if open.len() >= JSON_NESTING_MAX {
@@ -295,6 +296,9 @@ fn number<'a>(
 /// A text without half surrogate pairs: `jiter` refuses them, CPython takes them, and no text here can hold them.
 fn repair(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
+    if !bytes.contains(&b'\\') {
+        return None;
+    }
     let surrogate = |at: usize| -> Option<u16> {
         if bytes.get(at) != Some(&b'\\') || bytes.get(at + 1) != Some(&b'u') {
             return None;

@@ -2,11 +2,9 @@
 
 use std::cell::Cell;
 
-use elsa::FrozenVec;
-
+use super::Evaluated;
 use super::frame::{Frame, FrameKind, Native};
 use super::{ErrorSite, LogEntry, Machine, Prepared};
-use crate::bytecode::Code;
 use crate::program::Program;
 use crate::run::arena::Arena;
 use crate::run::host::{Fixed, Host};
@@ -20,7 +18,7 @@ impl<'a> Machine<'a> {
         &self,
         arena: &'b Arena,
         program: &'b Program,
-        evaluated: &'b FrozenVec<Box<Code>>,
+        evaluated: &'b Evaluated,
         work: &mut usize,
     ) -> Result<Machine<'b>, Abandoned> {
         let mut survivors = Survivors::new(arena);
@@ -34,7 +32,7 @@ impl<'a> Machine<'a> {
         survivors: &mut Survivors<'a, 'b>,
         arena: &'b Arena,
         program: &'b Program,
-        evaluated: &'b FrozenVec<Box<Code>>,
+        evaluated: &'b Evaluated,
     ) -> Result<Machine<'b>, Abandoned> {
         let definitions = self.code(survivors, arena, program, evaluated)?;
         let codes = arena.alloc_cells(self.codes.len(), None)?;
@@ -67,10 +65,11 @@ impl<'a> Machine<'a> {
         for (new, old) in stack.iter_mut().zip(&self.stack[..end]) {
             *new = survivors.value(*old)?;
         }
-        let mut scopes = Vec::with_capacity(self.scopes.len());
-        for scope in &self.scopes {
-            scopes.push(survivors.dict(scope)?);
+        let mut outer_scopes = Vec::with_capacity(self.outer_scopes.len());
+        for scope in &self.outer_scopes {
+            outer_scopes.push(survivors.dict(scope)?);
         }
+        let scope = survivors.dict(self.scope)?;
         let mut indexes = Vec::with_capacity(self.indexes.len());
         for index in &self.indexes {
             indexes.push(survivors.text(index)?);
@@ -122,7 +121,8 @@ impl<'a> Machine<'a> {
             stack,
             frames,
             host,
-            scopes,
+            scope,
+            outer_scopes,
             codes,
             definitions,
             indexes,
@@ -143,7 +143,7 @@ impl<'a> Machine<'a> {
         survivors: &mut Survivors<'a, 'b>,
         arena: &'b Arena,
         program: &'b Program,
-        evaluated: &'b FrozenVec<Box<Code>>,
+        evaluated: &'b Evaluated,
     ) -> Result<&'b [Cell<Option<Prepared<'b>>>], Abandoned> {
         for (known, code) in self.codes.iter().zip(&program.codes) {
             if let Some(function) = known.get() {
@@ -151,7 +151,7 @@ impl<'a> Machine<'a> {
             }
         }
         for (number, (_, function)) in self.evaluations.iter().enumerate() {
-            let Some(code) = evaluated.get(number) else {
+            let Some(code) = evaluated.get().and_then(|codes| codes.get(number)) else {
                 return Err(Abandoned::Unknown("an evaluation without code"));
             };
             survivors.code(function.code, code, &[])?;

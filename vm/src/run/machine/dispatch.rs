@@ -1124,7 +1124,7 @@ impl<'a> Machine<'a> {
                     let key = k!(k);
                     let value = r!(s);
                     if let Value::Str(name) = key {
-                        let scope = self.scopes[self.scopes.len() - 1];
+                        let scope = self.scope;
                         let memory = function.code.memory(k);
                         let (shared, frame) = memory.get().of_variable();
                         if scope.holds_at(frame, name) && self.host.variables.holds_at(shared, name)

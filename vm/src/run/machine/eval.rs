@@ -1,5 +1,7 @@
 //! `eval(text, globals, locals)`: an expression that is compiled while the execution runs.
 
+use std::rc::Rc;
+
 use super::Machine;
 use super::call::Called;
 use super::frame::FrameKind;
@@ -64,7 +66,10 @@ impl<'a> Machine<'a> {
             Ok(code) => code,
             Err(message) => return Err(self.context.raise(Class::SyntaxError, message)),
         };
-        let code = self.evaluated.push_get(Box::new(code));
+        let code = self
+            .evaluated
+            .get_or_init(Rc::default)
+            .push_get(Box::new(code));
         let code = Loaded::new(&mut self.context, code, &[])?;
         let function = Function {
             code,

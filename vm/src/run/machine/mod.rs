@@ -13,7 +13,8 @@ mod unwind;
 
 pub use frame::{Frame, FrameKind};
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::rc::Rc;
 
 use elsa::FrozenVec;
 
@@ -38,6 +39,9 @@ const FRAMES_FIRST: usize = 8;
 
 /// Entries of `logs` for which there is room from the start.
 const LOGS_FIRST: usize = 64;
+
+/// Code that `eval` compiled, which outlives an arena; made when it is first needed, because most scripts have none.
+pub type Evaluated = OnceCell<Rc<FrozenVec<Box<Code>>>>;
 
 /// How a slice ended.
 #[derive(Clone, Copy, Debug)]
@@ -89,13 +93,15 @@ pub struct Machine<'a> {
     context: Context<'a>,
     program: &'a Program,
     /// Code that `eval` compiled.
-    evaluated: &'a FrozenVec<Box<Code>>,
+    evaluated: &'a Evaluated,
     evaluations: Vec<(&'a str, &'a Function<'a>)>,
     stack: Vec<Value<'a>>,
     frames: Vec<Frame<'a>>,
     host: &'a Host<'a>,
-    /// Frames of script functions, that outside of all first.
-    scopes: Vec<&'a Dict<'a>>,
+    /// The frame of the script function that runs, or that outside of all.
+    scope: &'a Dict<'a>,
+    /// Those around it, the outermost first.
+    outer_scopes: Vec<&'a Dict<'a>>,
     codes: &'a [Cell<Option<&'a Function<'a>>>],
     definitions: &'a [Cell<Option<Prepared<'a>>>],
     /// Keys of arguments by index.
@@ -119,7 +125,7 @@ impl<'a> Machine<'a> {
     pub fn new(
         mut context: Context<'a>,
         program: &'a Program,
-        evaluated: &'a FrozenVec<Box<Code>>,
+        evaluated: &'a Evaluated,
         host: &'a Host<'a>,
         clock: Option<fn() -> u64>,
         specialise_after: u32,
@@ -137,7 +143,8 @@ impl<'a> Machine<'a> {
             stack: vec![Value::Unset; REGISTERS_FIRST],
             frames: Vec::with_capacity(FRAMES_FIRST),
             host,
-            scopes: vec![outermost],
+            scope: outermost,
+            outer_scopes: Vec::new(),
             codes,
             definitions,
             indexes: Vec::new(),

@@ -20,7 +20,7 @@ impl<'a> Machine<'a> {
     /// The value of a visible variable: of the current frame, then of the shared map.
     #[inline]
     pub(super) fn visible(&self, name: &'a Text<'a>) -> Option<Value<'a>> {
-        let scope = self.scopes[self.scopes.len() - 1];
+        let scope = self.scope;
         match scope.get_text(name) {
             Some(value) => Some(value),
             None => self.host.variables.get_text(name),
@@ -35,7 +35,7 @@ impl<'a> Machine<'a> {
         loaded: &Loaded<'a>,
         k: Const,
     ) -> Option<Value<'a>> {
-        let scope = self.scopes[self.scopes.len() - 1];
+        let scope = self.scope;
         let memory = loaded.memory(k);
         let (shared, frame) = memory.get().of_variable();
         if scope.holds_at(frame, name) {
@@ -105,23 +105,24 @@ impl<'a> Machine<'a> {
     /// `shared[k] = frame[k] = value`
     pub(super) fn assign(&mut self, key: Value<'a>, value: Value<'a>) -> Result<(), Fault<'a>> {
         self.context.insert(self.host.variables, key, value)?;
-        let scope = self.scopes[self.scopes.len() - 1];
+        let scope = self.scope;
         self.context.insert(scope, key, value)
     }
 
     pub(super) fn push_scope(&mut self, scope: &'a Dict<'a>) {
-        self.scopes.push(scope);
+        self.outer_scopes
+            .push(std::mem::replace(&mut self.scope, scope));
         self.host.local_vars.set(scope);
     }
 
     pub(super) fn pop_scope(&mut self) {
-        if self.scopes.len() > 1 {
-            self.scopes.pop();
+        if let Some(outer) = self.outer_scopes.pop() {
+            self.scope = outer;
         }
-        let scope = if self.scopes.len() > 1 {
-            self.scopes[self.scopes.len() - 1]
-        } else {
+        let scope = if self.outer_scopes.is_empty() {
             self.host.function_local_vars
+        } else {
+            self.scope
         };
         self.host.local_vars.set(scope);
     }
