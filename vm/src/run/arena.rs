@@ -13,6 +13,15 @@ use crate::limits::Limit;
 /// growing into that by three smaller chunks was a tenth of an empty program.
 const FIRST_BYTES: usize = 4000;
 
+/// A chunk of at least `FIRST_BYTES` and no second one: the allocator's rounding makes it no larger.
+const FIRST_CHUNK_BYTES_MAX: usize = 4096;
+
+thread_local! {
+    /// The chunk of the last execution on this thread, if it needed no other: getting and giving it back was a tenth of an
+    /// empty program.
+    static SPARE: Cell<Option<Bump>> = const { Cell::new(None) };
+}
+
 /// The execution's memory, with its quota.
 #[derive(Debug)]
 pub struct Arena {
@@ -30,12 +39,26 @@ impl From<QuotaReached> for Limit {
     }
 }
 
+impl Drop for Arena {
+    fn drop(&mut self) {
+        let bytes = self.bump.allocated_bytes();
+        if bytes == 0 || bytes > FIRST_CHUNK_BYTES_MAX {
+            return;
+        }
+        let mut bump = std::mem::take(&mut self.bump);
+        bump.reset();
+        // The thread ends: so does its memory.
+        let _ = SPARE.try_with(|spare| spare.set(Some(bump)));
+    }
+}
+
 impl Arena {
     /// An arena that holds at most `quota_bytes`.
     #[must_use]
     pub fn new(quota_bytes: usize) -> Self {
         let bump = if quota_bytes > 4 * FIRST_BYTES {
-            Bump::try_with_capacity(FIRST_BYTES).unwrap_or_default()
+            let spare = SPARE.try_with(Cell::take).ok().flatten();
+            spare.unwrap_or_else(|| Bump::try_with_capacity(FIRST_BYTES).unwrap_or_default())
         } else {
             Bump::new()
         };
@@ -188,6 +211,24 @@ impl Arena {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_chunk_of_an_execution_before_is_empty_and_has_the_new_quota() {
+        let first = Arena::new(1 << 20);
+        first.alloc_str("0123456789abcdef").unwrap();
+        let bytes = first.allocated_bytes();
+        drop(first);
+        assert!(SPARE.with(|spare| {
+            let bump = spare.take();
+            let kept = bump.is_some();
+            spare.set(bump);
+            kept
+        }));
+        let second = Arena::new(20_000);
+        assert_eq!((second.allocated_bytes(), second.used_bytes()), (bytes, 0));
+        assert!(second.alloc_str(&"x".repeat(30_000)).is_err());
+        assert!(second.alloc_str("fits").is_ok());
+    }
 
     #[test]
     fn the_quota_is_an_error_and_the_arena_is_usable_after_reset() {
