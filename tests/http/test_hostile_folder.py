@@ -11,6 +11,10 @@ from tests.http.client import get
 from tests.http.conftest import HTTP
 from tests.http.test_compilation import GOOD
 from tests.http.test_hostile_rows import assert_served, assert_unavailable, run
+from tests.waiting import wait_until
+
+PROMPTLY_S = 10.0
+"""Workers take a new version, and what was left out of it, a moment after a reload is answered."""
 
 HEAD = '# /// command\n# interface = [{ item = "target", type = "variable" }]\n# ///\n'
 BAD: dict[str, tuple[bytes, str]] = {
@@ -33,6 +37,7 @@ def test_a_file_that_is_no_command_says_why_where_it_is_called(tmp_path: Path) -
         catalog = appliance.status().catalog
         assert (catalog.commands, catalog.bad_rows) == (31, len(BAD) + 1)
         assert_served(appliance, "mine")
+        wait_until(lambda: "code" in run(appliance, "plain").json(), PROMPTLY_S, "the workers are told")
         for name in BAD.keys() - {"if"}:
             assert_unavailable(appliance, name, BAD[name][1])
             assert str(tmp_path) not in run(appliance, name).body.decode()
@@ -56,15 +61,21 @@ def test_a_file_that_is_no_command_says_why_where_it_is_called(tmp_path: Path) -
         # Corrected, it is a command like any other, for the same script too; broken again, it is none.
         (folder / "plain.py").write_text(HEAD + GOOD)
         assert appliance.reload().outcome == "announced"
-        assert run(appliance, "plain").json()["result"] == {"x": 1}
+        wait_until(lambda: run(appliance, "plain").json().get("result") == {"x": 1}, PROMPTLY_S, "it is served")
         (folder / "plain.py").write_text(GOOD)
         assert appliance.reload().outcome == "announced"
+        wait_until(lambda: "code" in run(appliance, "plain").json(), PROMPTLY_S, "it is none again")
         assert_unavailable(appliance, "plain", BAD["plain"][1])
 
         # A file that is no command changes nothing of the version, and is told of all the same.
         (folder / "late.py").write_text("")
         assert appliance.reload().outcome == "unchanged"
+        wait_until(
+            lambda: run(appliance, "late").json()["code"] != "command_not_found", PROMPTLY_S, "the workers are told"
+        )
         assert_unavailable(appliance, "late", "late.py: no command block")
         (folder / "late.py").unlink()
         assert appliance.reload().outcome == "unchanged"
-        assert run(appliance, "late").json()["code"] == "command_not_found"
+        wait_until(
+            lambda: run(appliance, "late").json()["code"] == "command_not_found", PROMPTLY_S, "the workers forget it"
+        )
