@@ -141,7 +141,8 @@ def test_a_new_connection_may_start_with_an_older_generation(kind: ClientKind) -
             with start_server("standard", "none", port):
                 report = run.finish()
     assert report["generation_went_back"] == report["mismatch_count"] == 0, report
-    assert set(report["error_codes"]) == {"UNAVAILABLE"}
+    # tonic says CANCELLED of a call whose connection ended while it was being sent.
+    assert {"UNAVAILABLE"} <= set(report["error_codes"]) <= {"UNAVAILABLE", "CANCELLED"}
     assert report["calls"] >= 2 * MORTAL_CALLS
 
 
