@@ -30,12 +30,15 @@ class AdminService(admin_pb2_grpc.AdminServicer):
         return self._supervisor.status()
 
     async def Reload(self, request: admin_pb2.ReloadRequest, context: Context) -> admin_pb2.ReloadReply:  # noqa: N802
-        """Hydrate now and tell what came of it."""
+        """Hydrate now and tell what came of it: what was announced is served by then."""
         outcome = await self._supervisor.refresh.look(force=request.force, only_if_changed=False)
         current = self._supervisor.publisher.current
+        message = outcome.message
+        if outcome.outcome == "announced" and current and not await self._supervisor.caught_up(current.generation):
+            message = "not every worker serves it yet; `avap status` shows the generation of each"
         return admin_pb2.ReloadReply(
             outcome=outcome.outcome,
-            message=outcome.message,
+            message=message,
             generation=current.generation if current else 0,
             digest=current.digest if current else "",
             commands=current.commands if current else 0,
@@ -71,6 +74,7 @@ class AdminService(admin_pb2_grpc.AdminServicer):
             await context.abort(grpc.StatusCode.NOT_FOUND, str(error))
         except Rejected as rejected:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(rejected))
+        await self._supervisor.caught_up(version.generation)
         return admin_pb2.RollbackReply(generation=version.generation, digest=version.digest, commands=version.commands)
 
     async def Unpin(self, request: admin_pb2.UnpinRequest, context: Context) -> admin_pb2.UnpinReply:  # noqa: N802

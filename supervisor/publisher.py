@@ -126,10 +126,10 @@ class Publisher:
         """Make `version` the current one under a generation that was taken for it."""
         code_segment_id = version.code.segment_id if version.code else 0
         self._announcer.announce(generation, version.segment_id, version.bytes, code_segment_id)
-        self._notify()
         version.generation = generation
         version.announced_at_ms = time.time_ns() // 1_000_000
         self.versions = [other for other in self.versions if other is not version] + [version]
+        self._notify()
         self._log.info(
             "Definitions Broadcasted", generation=generation, digest=version.digest, commands=version.commands,
             bytes=version.bytes, origin=version.origin,

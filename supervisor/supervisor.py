@@ -9,6 +9,7 @@ Everything is undone in the opposite order, whatever ends it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -42,6 +43,7 @@ from supervisor.state_directory import StateDirectory
 from supervisor.worker_pool import Slot, WorkerPool
 
 MONITOR_S = 1.0
+ACK_TIMEOUT_S = 1.0  # how long whoever asked for a version waits until the workers serve it; some are stopped
 DRAIN_MARGIN_S = 2.0  # what a worker gets beyond its own drain timeout before it is killed
 KILL_TIMEOUT_S = 5.0  # what the kernel gets to end a killed worker
 SOURCE_STOP_TIMEOUT_S = 3.0  # what the source gets to end what it is doing, and its thread to end
@@ -195,7 +197,7 @@ class Supervisor:
             self.state_directory.snapshot,
             self.log,
             keep_generations=settings.catalog.keep_generations,
-            notify=self.pool.notify_all,
+            notify=self._notify_workers,
         )
         self.compilation = self._open_compilation(area)
         stack.push_async_callback(self.compilation.stop)
@@ -240,13 +242,29 @@ class Supervisor:
             on_quarantine=self._tell_quarantine,
         )
 
+    async def caught_up(self, generation: int) -> bool:
+        """Wait until every worker that runs serves `generation`, at most `ACK_TIMEOUT_S`; whether they do."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(ACK_TIMEOUT_S):
+                while not self.pool.caught_up(generation):
+                    await self.pool.changed.wait()
+        return self.pool.caught_up(generation)
+
+    def _notify_workers(self) -> None:
+        """What an announcement left out is told before anybody looks for it."""
+        self._tell_left_out()
+        self.pool.notify_all()
+
     def _looked(self) -> None:
+        self._tell_left_out()
+        self.pool.changed.fire()
+
+    def _tell_left_out(self) -> None:
         """Tell HTTP workers why commands are missing, if that is not what they were told last."""
         left_out = self._left_out()
         if left_out != self._left_out_told:
             self._left_out_told = left_out
             self.pool.broadcast({"type": "left_out", "rows": left_out}, "http")
-        self.pool.changed.fire()
 
     def _left_out(self) -> list[tuple[str, str]]:
         """Name and reason of rows and files that the current version does without."""

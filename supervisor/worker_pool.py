@@ -129,6 +129,10 @@ class WorkerPool:
         """Whether every slot is filled by a ready worker that serves `generation` or a later one."""
         return all(slot.live and slot.acked_generation >= generation for slot in self.slots)
 
+    def caught_up(self, generation: int) -> bool:
+        """Whether every ready worker serves `generation` or a later one; whoever is still to come begins with it."""
+        return all(slot.acked_generation >= generation for slot in self.slots if slot.live)
+
     @property
     def all_live(self) -> bool:
         """Whether every slot is filled by a ready worker."""

@@ -88,3 +88,23 @@ def test_while_a_worker_restarts_the_others_share_and_it_catches_up(
     assert max(loads(appliance)) - min(loads(appliance)) <= 1
     for connection in connections[16:]:
         assert connection.call(GET, KEY, b"\x0a\x06addVar")[0]["grpc-status"] == "0"
+
+
+def test_those_passed_to_a_worker_that_just_died_are_shared_too(
+    appliance: Appliance, connections: list[RawConnection]
+) -> None:
+    connect(appliance, connections, 16)
+    assert_settled(appliance, 16)
+    victim = appliance.status().workers[1]
+    # Until the supervisor sees it the others think that the victim serves, and pass a fourth on to it.
+    os.kill(appliance.process.pid, signal.SIGSTOP)
+    try:
+        os.kill(victim.pid, signal.SIGKILL)
+        connect(appliance, connections, 24)
+    finally:
+        os.kill(appliance.process.pid, signal.SIGCONT)
+    wait_until(lambda: sum(loads(appliance)) == 12 + 24, 20, "every connection to be placed")
+    others = [load for slot, load in enumerate(loads(appliance)) if slot != 1]
+    assert max(others) - min(others) <= 1, others
+    for connection in connections[16:]:
+        assert connection.call(GET, KEY, b"\x0a\x06addVar")[0]["grpc-status"] == "0"

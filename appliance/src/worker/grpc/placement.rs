@@ -20,15 +20,15 @@ impl Sockets {
         }
         let connections = self.connections.count();
         for (slot, stream) in self.listeners.accept(Instant::now(), connections) {
-            self.place(slot, stream);
+            if slot != self.slot {
+                self.worker.count_adopted();
+            }
+            self.place(stream);
         }
     }
 
     /// Where the fewest connections are: here, or with another worker.
-    fn place(&mut self, slot: usize, stream: TcpStream) {
-        if slot != self.slot {
-            self.worker.count_adopted();
-        }
+    fn place(&mut self, stream: TcpStream) {
         let place = self.crew.reserve();
         if self.crew.is_own(place) {
             return self.enter(place, stream);
@@ -56,11 +56,9 @@ impl Sockets {
         loop {
             match self.mailboxes.receive(slot) {
                 Ok(Some((place, stream))) if self.crew.is_own(place) => self.enter(place, stream),
-                Ok(Some((_, stream))) => {
-                    // Meant for a worker that is gone, and its page with it.
-                    let place = self.crew.reserve_own();
-                    self.enter(place, stream);
-                }
+                // Meant for a worker that is gone, and its page with it. There may be many: those
+                // who reserved these places did not know yet that nobody would come.
+                Ok(Some((_, stream))) => self.place(stream),
                 Ok(None) => return,
                 Err(error) => {
                     let fields = json!({"mailbox": slot, "error": error.to_string()});
