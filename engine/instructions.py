@@ -21,6 +21,7 @@ SHAPES = (
     "10-streams",
     "100-streams",
     "10-streams-small-windows",
+    "100-streams-small-windows",
     "10-streams-unknown-headers",
     "10-streams-not-found",
 )

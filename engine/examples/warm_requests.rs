@@ -19,7 +19,7 @@ fn main() {
     // Requests in one readable event.
     let (together, length) = match shape.as_str() {
         "1-stream" => (1, 700),
-        "100-streams" => (100, 700),
+        "100-streams" | "100-streams-small-windows" => (100, 700),
         "10-streams" | "10-streams-unknown-headers" | "10-streams-small-windows" => (10, 700),
         "10-streams-not-found" => (10, 999_999),
         other => panic!("no shape {other}"),

@@ -111,6 +111,29 @@ enum Place<P> {
 
 const NONE: u32 = u32::MAX;
 
+/// Which slot a stream is in; `VACANT` where there is none.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    id: u32,
+    slot: u32,
+}
+
+const VACANT: Entry = Entry {
+    id: NONE,
+    slot: NONE,
+};
+
+impl Entry {
+    const fn is_vacant(self) -> bool {
+        self.slot == NONE
+    }
+
+    /// How far it is from where its number belongs.
+    const fn distance(self, at: usize, mask: usize) -> usize {
+        at.wrapping_sub(home(self.id, mask)) & mask
+    }
+}
+
 /// All of them.
 #[derive(Debug)]
 pub struct Streams<P> {
@@ -118,8 +141,10 @@ pub struct Streams<P> {
     free: u32,
     count: usize,
     /// By number: open addressing, a power of two at least twice the streams. Numbers come in
-    /// order, so streams of one time have places of their own.
-    index: Vec<u32>,
+    /// order, so streams of one time have places of their own, side by side. Robin Hood hashing
+    /// (Celis, Larson and Munro 1985) keeps the order of homes, so a removal looks no further than the
+    /// next stream that is at its home, however long the row is.
+    index: Vec<Entry>,
 }
 
 impl<P> Default for Streams<P> {
@@ -145,15 +170,20 @@ impl<P> Streams<P> {
     pub fn find(&self, id: u32) -> Option<Slot> {
         let mask = self.index.len().checked_sub(1)?;
         let mut at = home(id, mask);
+        let mut distance = 0;
         loop {
-            let slot = self.index[at];
-            if slot == NONE {
+            let entry = self.index[at];
+            if entry.is_vacant() {
                 return None;
             }
-            if self.id_of(slot) == id {
-                return Some(Slot(slot));
+            if entry.id == id {
+                return Some(Slot(entry.slot));
+            }
+            if entry.distance(at, mask) < distance {
+                return None;
             }
             at = (at + 1) & mask;
+            distance += 1;
         }
     }
 
@@ -180,7 +210,7 @@ impl<P> Streams<P> {
             self.slab.len() as u32 - 1
         };
         self.count += 1;
-        self.put_index(id, slot);
+        self.put_index(Entry { id, slot });
         Slot(slot)
     }
 
@@ -196,7 +226,7 @@ impl<P> Streams<P> {
             message: std::mem::take(&mut stream.message),
         };
         *place = Place::Free(self.free);
-        self.take_index(removed.id, slot.0);
+        self.take_index(removed.id);
         self.free = slot.0;
         self.count -= 1;
         if self.count == 0 && self.slab.capacity() > IDLE_STREAMS_MAX {
@@ -216,55 +246,48 @@ impl<P> Streams<P> {
             })
     }
 
-    fn id_of(&self, slot: u32) -> u32 {
-        match &self.slab[slot as usize] {
-            Place::Taken(stream) => stream.id,
-            Place::Free(_) => 0,
-        }
-    }
-
     fn grow(&mut self) {
         let length = (2 * self.index.len()).max(32);
-        self.index.clear();
-        self.index.resize(length, NONE);
-        for slot in 0..self.slab.len() as u32 {
-            if let Place::Taken(stream) = &self.slab[slot as usize] {
-                let id = stream.id;
-                self.put_index(id, slot);
-            }
+        let entries = std::mem::replace(&mut self.index, vec![VACANT; length]);
+        for entry in entries.into_iter().filter(|entry| !entry.is_vacant()) {
+            self.put_index(entry);
         }
     }
 
-    fn put_index(&mut self, id: u32, slot: u32) {
+    /// Whoever is nearer to its home makes room.
+    fn put_index(&mut self, mut entry: Entry) {
         let mask = self.index.len() - 1;
-        let mut at = home(id, mask);
-        while self.index[at] != NONE {
+        let mut at = home(entry.id, mask);
+        let mut distance = 0;
+        while !self.index[at].is_vacant() {
+            let other = self.index[at].distance(at, mask);
+            if other < distance {
+                std::mem::swap(&mut entry, &mut self.index[at]);
+                distance = other;
+            }
             at = (at + 1) & mask;
+            distance += 1;
         }
-        self.index[at] = slot;
+        self.index[at] = entry;
     }
 
-    /// Closes the gap, so that no search ends at it too early. The slot is free already.
-    fn take_index(&mut self, id: u32, slot: u32) {
+    /// Those behind it that are not at home move up.
+    fn take_index(&mut self, id: u32) {
         let mask = self.index.len() - 1;
         let mut gap = home(id, mask);
-        while self.index[gap] != slot {
+        while self.index[gap].id != id {
             gap = (gap + 1) & mask;
         }
-        let mut at = gap;
         loop {
-            at = (at + 1) & mask;
-            let moved = self.index[at];
-            if moved == NONE {
+            let next = (gap + 1) & mask;
+            let entry = self.index[next];
+            if entry.is_vacant() || entry.distance(next, mask) == 0 {
                 break;
             }
-            let from_home = at.wrapping_sub(home(self.id_of(moved), mask)) & mask;
-            if from_home >= (at.wrapping_sub(gap) & mask) {
-                self.index[gap] = moved;
-                gap = at;
-            }
+            self.index[gap] = entry;
+            gap = next;
         }
-        self.index[gap] = NONE;
+        self.index[gap] = VACANT;
     }
 }
 
