@@ -154,7 +154,7 @@ impl<'a> Machine<'a> {
         codes[0].set(Some(function));
         let registers = 1 + usize::from(function.code.code().registers);
         let room = arena.take_room();
-        let (stack, mut frames) = room.furnished(registers.max(REGISTERS_FIRST), FRAMES_FIRST);
+        let (stack, mut frames) = room.furnished(registers, FRAMES_FIRST);
         frames.push(Frame {
             function,
             pc: 0,

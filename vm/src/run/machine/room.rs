@@ -1,5 +1,6 @@
 //! Registers and frames without contents: an execution leaves its own to the next one on the thread.
 
+use super::REGISTERS_FIRST;
 use super::frame::Frame;
 use crate::run::value::Value;
 
@@ -29,7 +30,7 @@ impl Room {
         room
     }
 
-    /// Both for another machine: so many registers, none of them set, and room for so many frames.
+    /// Both for another machine: so many registers at least, none of them set, and room for so many frames.
     #[inline]
     #[must_use]
     pub fn furnished<'a>(
@@ -38,7 +39,9 @@ impl Room {
         frames: usize,
     ) -> (Vec<Value<'a>>, Vec<Frame<'a>>) {
         let mut stack = emptied(self.stack);
-        stack.resize(registers, Value::Unset);
+        // Copied, which is half the time of one by one: those are 3 % of an empty program.
+        stack.extend_from_slice(&[Value::Unset; REGISTERS_FIRST]);
+        stack.resize(registers.max(REGISTERS_FIRST), Value::Unset);
         let mut room = emptied(self.frames);
         room.reserve(frames);
         (stack, room)
