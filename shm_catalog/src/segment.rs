@@ -151,6 +151,19 @@ impl Segment {
         self.map.prefault();
     }
 
+    /// The same for what says where the records are: all that a lookup needs but for the record itself.
+    pub fn prefault_index(&self) {
+        self.prefault_range(
+            self.header.index_offset as usize,
+            self.header.total_bytes as usize,
+        );
+    }
+
+    /// The same for the records.
+    pub fn prefault_records(&self) {
+        self.prefault_range(0, self.header.index_offset as usize);
+    }
+
     /// See [`ReadMap::prefault_range`]; the bytes are of the segment.
     pub(crate) fn prefault_range(&self, from: usize, to: usize) {
         self.map.prefault_range(from, to);

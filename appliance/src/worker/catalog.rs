@@ -109,7 +109,7 @@ impl Catalog {
         match result {
             Ok(segment) => {
                 self.gone_in_a_row = 0;
-                self.serve(announcement, Arc::new(segment), elapsed);
+                self.serve(announcement, segment, elapsed);
                 self.look()
             }
             Err(MapError::Gone) => {

@@ -33,6 +33,20 @@ enum Turns {
     Over,
 }
 
+/// A comparison and the jump on it that follows are one step: moves `pc` behind that jump, or to where it leads.
+macro_rules! take_jump {
+    ($ops:ident, $pc:ident, $d:expr, $holds:ident) => {
+        match $ops[$pc] {
+            Op::JumpIfNot { s, to } if s.0 == $d.0 => {
+                $pc = if $holds { $pc + 1 } else { to.index() }
+            }
+            Op::JumpIf { s, to } if s.0 == $d.0 => $pc = if $holds { to.index() } else { $pc + 1 },
+            _ => {}
+        }
+    };
+}
+pub(super) use take_jump;
+
 impl<'a> Machine<'a> {
     /// Run until the script ends or the slice's units are used up.
     pub fn run(&mut self, units: u32) -> Slice<'a> {
@@ -117,20 +131,26 @@ impl<'a> Machine<'a> {
                 function.code.constant(&mut self.context, $constant)?
             };
         }
-        // A comparison and the jump on it that follows are one step.
         macro_rules! branch {
             ($d:expr, $holds:expr) => {{
                 let holds = $holds;
-                match ops[pc] {
-                    Op::JumpIfNot { s, to } if s.0 == $d.0 => {
-                        pc = if holds { pc + 1 } else { to.index() }
-                    }
-                    Op::JumpIf { s, to } if s.0 == $d.0 => {
-                        pc = if holds { to.index() } else { pc + 1 }
-                    }
-                    _ => {}
-                }
+                take_jump!(ops, pc, $d, holds);
                 r!($d) = Value::Bool(holds);
+            }};
+        }
+        // Arithmetic that two ints mostly come to.
+        macro_rules! arithmetic {
+            ($kind:ident, $compute:ident, $d:expr, $left:expr, $right:expr) => {{
+                if let (Value::Int(left), Value::Int(right)) = ($left, $right)
+                    && let Some(result) = left.$compute(right)
+                {
+                    r!($d) = Value::Int(result);
+                } else {
+                    save!();
+                    let (left, right) = ($left, $right);
+                    let kind = operand::Binary::$kind;
+                    r!($d) = arithmetic::binary(&mut self.context, kind, left, right)?;
+                }
             }};
         }
         macro_rules! finish_call {
@@ -236,69 +256,13 @@ impl<'a> Machine<'a> {
                     r!(d) = value;
                 }
                 Op::StoreFree { f, s } => function.closure[f.index()].set(r!(s)),
-                Op::Add { d, a, b } => {
-                    if let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b))
-                        && let Some(sum) = left.checked_add(right)
-                    {
-                        r!(d) = Value::Int(sum);
-                    } else {
-                        save!();
-                        let (left, right) = (r!(a), r!(b));
-                        r!(d) = arithmetic::binary(
-                            &mut self.context,
-                            operand::Binary::Add,
-                            left,
-                            right,
-                        )?;
-                    }
-                }
-                Op::Sub { d, a, b } => {
-                    if let (Value::Int(left), Value::Int(right)) = (r!(a), r!(b))
-                        && let Some(difference) = left.checked_sub(right)
-                    {
-                        r!(d) = Value::Int(difference);
-                    } else {
-                        save!();
-                        let (left, right) = (r!(a), r!(b));
-                        r!(d) = arithmetic::binary(
-                            &mut self.context,
-                            operand::Binary::Sub,
-                            left,
-                            right,
-                        )?;
-                    }
-                }
+                Op::Add { d, a, b } => arithmetic!(Add, checked_add, d, r!(a), r!(b)),
+                Op::Sub { d, a, b } => arithmetic!(Sub, checked_sub, d, r!(a), r!(b)),
                 Op::AddInt { d, a, i } => {
-                    if let Value::Int(left) = r!(a)
-                        && let Some(sum) = left.checked_add(i64::from(i.0))
-                    {
-                        r!(d) = Value::Int(sum);
-                    } else {
-                        save!();
-                        let (left, right) = (r!(a), Value::Int(i64::from(i.0)));
-                        r!(d) = arithmetic::binary(
-                            &mut self.context,
-                            operand::Binary::Add,
-                            left,
-                            right,
-                        )?;
-                    }
+                    arithmetic!(Add, checked_add, d, r!(a), Value::Int(i64::from(i.0)));
                 }
                 Op::SubInt { d, a, i } => {
-                    if let Value::Int(left) = r!(a)
-                        && let Some(difference) = left.checked_sub(i64::from(i.0))
-                    {
-                        r!(d) = Value::Int(difference);
-                    } else {
-                        save!();
-                        let (left, right) = (r!(a), Value::Int(i64::from(i.0)));
-                        r!(d) = arithmetic::binary(
-                            &mut self.context,
-                            operand::Binary::Sub,
-                            left,
-                            right,
-                        )?;
-                    }
+                    arithmetic!(Sub, checked_sub, d, r!(a), Value::Int(i64::from(i.0)));
                 }
                 Op::CompareInt { kind, d, a, i } => {
                     let right = i64::from(i.0);

@@ -5,7 +5,7 @@
 //! 1000 × `t = t + i` moved them to the stack and back.
 
 use super::Machine;
-use super::dispatch::compare_ints;
+use super::dispatch::{compare_ints, take_jump};
 use super::frame::{Frame, FrameKind};
 use crate::bytecode::op::Op;
 use crate::bytecode::operand;
@@ -68,19 +68,10 @@ impl Machine<'_> {
                 registers[usize::from($operand.0 as u8)]
             };
         }
-        // A comparison and the jump on it that follows are one step.
         macro_rules! branch {
             ($d:expr, $holds:expr) => {{
                 let holds = $holds;
-                match ops[pc] {
-                    Op::JumpIfNot { s, to } if s.0 == $d.0 => {
-                        pc = if holds { pc + 1 } else { to.index() }
-                    }
-                    Op::JumpIf { s, to } if s.0 == $d.0 => {
-                        pc = if holds { to.index() } else { pc + 1 }
-                    }
-                    _ => {}
-                }
+                take_jump!(ops, pc, $d, holds);
                 r!($d) = Value::Bool(holds);
             }};
         }
