@@ -107,7 +107,8 @@ def check(
             what = f"row {row.id}" if row.id else "a file"
             typer.echo(f"{row.name or 'no name'}: {what} is left out: {row.reason}")
         if reply.bad_rows > len(reply.bad_rows_shown):
-            typer.echo(f"and {reply.bad_rows - len(reply.bad_rows_shown)} more")
+            more = reply.bad_rows - len(reply.bad_rows_shown)
+            typer.echo(f"and {more} more rows or files are left out: their calls say command_not_found, and no reason")
         good = reply.definitions - reply.failed
         typer.echo(f"generation {reply.generation}: {good} of {reply.definitions} definitions compile")
     if reply.state != "compiled" or reply.failed or reply.bad_rows:

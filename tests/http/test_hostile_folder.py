@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from supervisor.hydration import BAD_ROWS_SHOWN
 from tests.appliance.process import serving
 from tests.http.client import get
 from tests.http.conftest import HTTP
@@ -79,3 +80,19 @@ def test_a_file_that_is_no_command_says_why_where_it_is_called(tmp_path: Path) -
         wait_until(
             lambda: run(appliance, "late").json()["code"] == "command_not_found", PROMPTLY_S, "the workers forget it"
         )
+
+
+def test_reasons_beyond_the_first_hundred_are_counted_and_said_to_be_missing(tmp_path: Path) -> None:
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    for number in range(BAD_ROWS_SHOWN + 2):
+        (folder / f"bad{number:03}.py").write_text("")
+    with serving(tmp_path / "state", {**HTTP, "AVAP_CATALOG_DIR": str(folder)}) as appliance:
+        catalog = appliance.status().catalog
+        assert (catalog.commands, catalog.bad_rows) == (30, BAD_ROWS_SHOWN + 2)
+        lines = appliance.run_avap("catalog", "check").stdout.splitlines()
+        assert len([line for line in lines if ": a file is left out: " in line]) == BAD_ROWS_SHOWN
+        assert [line for line in lines if line.startswith("and 2 more ") and "command_not_found" in line], lines
+        last = f"bad{BAD_ROWS_SHOWN - 1:03}"
+        wait_until(lambda: run(appliance, last).json()["code"] == "command_unavailable", PROMPTLY_S, "workers are told")
+        assert run(appliance, f"bad{BAD_ROWS_SHOWN:03}").json()["code"] == "command_not_found"

@@ -177,6 +177,31 @@ try:
 except TypeError as error:
     out.append(str(error))
 """,
+    "own and unknown names": """
+def late():
+    return nobody
+for unknown in (late, lambda: no_function(1), lambda: [no_item for n in range(1)]):
+    try:
+        out.append(unknown())
+    except NameError as error:
+        out.append(str(error))
+def enter():
+    global vars
+    vars = ["global"]
+enter()
+out.append(vars)
+from json import loads as compile
+out.append((lambda: compile("[1]"))())
+def input(prompt):
+    dir = prompt + "?"
+    return [help for help in (lambda: dir, lambda open=dir: open)]
+out.append([one() for one in input("who")])
+out.append(any((exit := n) > 1 for n in range(4)))
+out.append(exit)
+super = 5
+super += 1
+out.append(super)
+""",
     "loops": """
 for n in range(3):
     for m in range(3):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import subprocess
 import warnings
@@ -61,3 +62,14 @@ def test_snippets_agree(machine: subprocess.Popen[str], name: str, units: int) -
     code = f"out = []\n{SNIPPETS[name]}\nself.conector.variables['out'] = out\n"
 
     assert on_the_vm(machine, code, units) == on_cpython(code)
+
+
+@pytest.mark.parametrize("name", dir(builtins))
+def test_a_built_in_is_there_or_refused_when_compiled(machine: subprocess.Popen[str], name: str) -> None:
+    """What is not there must not wait for the run that reaches it."""
+    answer = on_the_vm(machine, f"def probe():\n    return {name}\nprobe()\n", 4000)
+
+    if answer:
+        assert answer["code"] == "command_unavailable"
+        assert "(line 2, column 12: " in answer["error"]
+        assert f"{name} is not " in answer["error"]

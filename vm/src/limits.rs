@@ -168,10 +168,11 @@ pub const INT_DIGITS_MAX: usize = 4_300;
 pub const INT_BITS_MAX: u64 = 1 << 20;
 
 /// Levels of arrays and objects in JSON that is read or written: about where CPython's recursion ends.
-/// Tripped in `vm/tests/hostile_builtins.rs`: `what_nests_or_holds_itself_is_an_error_and_never_native_recursion`.
+/// Tripped in `vm/tests/hostile_builtins.rs`: `json_nests_just_as_deep_as_its_limit`.
 pub const JSON_NESTING_MAX: usize = 990;
 
-/// Levels of containers in a value that `str` and `repr` show. Tripped by the same test.
+/// Levels of containers in a value that `str` and `repr` show.
+/// Tripped in `vm/tests/hostile_builtins.rs`: `what_nests_or_holds_itself_is_an_error_and_never_native_recursion`.
 pub const SHOWN_NESTING_MAX: usize = 900;
 
 /// Levels that a comparison goes down: about where CPython raises. Tripped by the same test.

@@ -172,6 +172,23 @@ fn what_nests_or_holds_itself_is_an_error_and_never_native_recursion() {
 }
 
 #[test]
+fn json_nests_just_as_deep_as_its_limit() {
+    let deepest = vm::limits::JSON_NESTING_MAX;
+    for (levels, expected) in [
+        (deepest, r#"{"read": true, "written": true}"#),
+        (deepest + 1, r#"{"read": false, "written": false}"#),
+    ] {
+        let code = format!(
+            "text = '[' * {levels} + '1' + ']' * {levels}\nvalue = 1\nfor i in range({levels}):\n    value = [value]\n\
+             seen = self.conector.variables\nseen['read'] = seen['written'] = True\n\
+             try:\n    json.loads(text)\nexcept RecursionError:\n    seen['read'] = False\n\
+             try:\n    seen['written'] = json.dumps(value) == text\nexcept RecursionError:\n    seen['written'] = False"
+        );
+        check(&code, expected);
+    }
+}
+
+#[test]
 fn work_that_grows_faster_than_its_text_is_paid_for() {
     for code in [
         "x = [0] * 10**5\nwhile True:\n    x.insert(0, x.pop())",

@@ -420,6 +420,13 @@ fn loops_over_ranges_take_the_fuel_of_their_turns_whatever_the_slices() {
             assert_eq!(fuel(left, n, units, false), once, "left at {n}");
         }
     }
+    // `vm/limitations.md` says how much that is at most: few turns of a short loop, 63 of any.
+    for n in 0..300 {
+        let turns = u64::from(n) + 1;
+        let paid = fuel(left, n, 4000, false) - (none - 1);
+        let too_much = paid.checked_sub(turns).expect("each turn is paid for");
+        assert!(too_much <= turns.clamp(3, 63), "{paid} for {turns} turns");
+    }
 }
 
 #[test]

@@ -387,6 +387,7 @@ impl<'t> Compiler<'t> {
                 s: Src(register),
             });
         }
+        self.given_inside.extend(names.globals.iter().cloned());
         for name in &names.globals {
             let slot = self.global(name)?;
             function.places.insert(name.clone(), Place::Global(slot));

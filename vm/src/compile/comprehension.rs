@@ -84,6 +84,8 @@ impl<'t> Compiler<'t> {
         let mut inside = vec![element];
         inside.extend(&clauses);
         let names = Names::of_expression(self.expressions, &inside);
+        // Of `:=`.
+        self.given_inside.extend(names.is_bound);
         let mut function: Function<'t> = Function::new("<genexpr>", Kind::Inner);
         function.code.is_generator = true;
         function.code.parameters = Parameters {

@@ -100,6 +100,9 @@ impl Compiler<'_> {
             }
             return Ok(register);
         }
+        if let Meaning::Place(Place::Global(_)) = meaning {
+            self.note_read(name);
+        }
         let d = self.wanted(want)?;
         let op = match meaning {
             Meaning::Place(Place::Cell(cell)) => Op::LoadCell {

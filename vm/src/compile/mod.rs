@@ -7,10 +7,11 @@ mod function;
 mod names;
 mod script;
 mod statement;
+mod unavailable;
 
 pub use script::script;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::bytecode::{Code, verify};
 use crate::definition::DefinitionError;
@@ -45,6 +46,10 @@ pub(crate) struct Compiler<'t> {
     globals: HashMap<String, u16>,
     global_names: Vec<Box<str>>,
     world: World,
+    /// Module-level names of Python's own that a definition has not got, each where it is first read.
+    unavailable: BTreeMap<&'static str, Span>,
+    /// Module-level names to which functions inside may give a value.
+    given_inside: HashSet<String>,
     /// Instructions of the functions that are finished.
     finished_ops: usize,
 }
@@ -101,7 +106,7 @@ fn module_code(name: &str, module: &Module) -> Result<Code, Problem> {
     let mut compiler = Compiler::new(&module.expressions, World::Definition);
     let mut function = Function::new(name, Kind::Module);
     // Not `eval`: it sees the dicts that it is given and nothing else.
-    let dynamic = ["globals", "locals", "vars", "exec"];
+    let dynamic = ["globals", "locals"];
     let all_global = dynamic
         .iter()
         .any(|name| names.mentioned.contains(*name) || names.nested.contains(*name));
@@ -155,6 +160,7 @@ fn module_code(name: &str, module: &Module) -> Result<Code, Problem> {
     }
     compiler.block(&module.body)?;
     compiler.return_none()?;
+    compiler.refuse_unavailable(&names)?;
     let function = compiler.functions.pop();
     let Some(function) = function else {
         return Err(Problem {
@@ -176,6 +182,8 @@ impl<'t> Compiler<'t> {
             globals: HashMap::new(),
             global_names: Vec::new(),
             world,
+            unavailable: BTreeMap::new(),
+            given_inside: HashSet::new(),
             finished_ops: 0,
         }
     }
@@ -184,6 +192,40 @@ impl<'t> Compiler<'t> {
     fn function(&mut self) -> &mut Function<'t> {
         let last = self.functions.len() - 1;
         &mut self.functions[last]
+    }
+
+    /// A module-level name was read here.
+    fn note_read(&mut self, name: &str) {
+        if !matches!(self.world, World::Definition) {
+            return;
+        }
+        if let Some(name) = unavailable::unavailable(name) {
+            let span = self.function().span();
+            let first = self.unavailable.entry(name).or_insert(span);
+            if span.start < first.start {
+                *first = span;
+            }
+        }
+    }
+
+    /// Fails if a name of Python's own was read that nothing here could give a value. `module`: names of the module code.
+    fn refuse_unavailable(&self, module: &Names) -> Result<(), Problem> {
+        let nowhere_given = |name: &str| {
+            !module.is_bound.contains(name)
+                && !module.globals.contains(name)
+                && !self.given_inside.contains(name)
+        };
+        let missing = self
+            .unavailable
+            .iter()
+            .filter(|(name, _)| nowhere_given(name));
+        match missing.min_by_key(|(_, span)| span.start) {
+            Some((name, span)) => Err(Problem {
+                span: *span,
+                message: format!("the built-in {name} is not available in definitions"),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// The slot of a module-level name.
