@@ -39,7 +39,9 @@ LINES = {
     "getQueryParamList": ["getQueryParamList({0})", "getQueryParamList()"],
     "getListLen": ["getListLen({0}, r)", "getListLen({0})"],
     "itemFromList": ["itemFromList({0}, 0, r)", "itemFromList(xs, {0}, r)", "itemFromList({0}, -1)"],
-    "AddvariableToJSON": ["AddvariableToJSON({0}, v, r)", "AddvariableToJSON(k, {0}, r)", "AddvariableToJSON(k, 1, {0})"],
+    "AddvariableToJSON": [
+        "AddvariableToJSON({0}, v, r)", "AddvariableToJSON(k, {0}, r)", "AddvariableToJSON(k, 1, {0})",
+    ],
     "variableFromJSON": ["variableFromJSON({0}, k, r)", "variableFromJSON(d, {0}, r)", "variableFromJSON({0})"],
     "variableToList": ["variableToList({0}, r)", "variableToList(1, {0})", "variableToList({0})"],
     "go": ["r = go({0})", "go({0}, 1)"],
