@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,16 +79,18 @@ def stop_a_compiler(appliance: Appliance, begin: Callable[[], object], *, at_row
 
     Returns its pid.
     """
-    begin()
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        pid = compiler_pid(appliance)
-        if pid and (not at_row or row_under_way(appliance)):
-            os.kill(pid, signal.SIGSTOP)
-            if not at_row or row_under_way(appliance):
-                return pid
-            os.kill(pid, signal.SIGCONT)
-    raise AssertionError("no compiler was seen")
+    with ThreadPoolExecutor(1) as beside:  # a reload is answered when the workers serve it; a compiler may be done by then
+        begun = beside.submit(begin)
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            pid = compiler_pid(appliance)
+            if pid and (not at_row or row_under_way(appliance)):
+                os.kill(pid, signal.SIGSTOP)
+                if not at_row or row_under_way(appliance):
+                    begun.result()
+                    return pid
+                os.kill(pid, signal.SIGCONT)
+        raise AssertionError("no compiler was seen")
 
 
 def test_workers_take_definitions_from_the_code_segment_and_compile_none(tmp_path: Path) -> None:

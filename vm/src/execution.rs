@@ -58,6 +58,14 @@ impl Failure {
         }
     }
 
+    /// The machine is wrong.
+    fn internal(what: &str) -> Self {
+        Self {
+            status: 500,
+            ..Self::request("internal", format!("Internal fault: {what}"))
+        }
+    }
+
     /// A limit that was reached.
     #[must_use]
     pub fn of_limit(limit: Limit) -> Self {
@@ -417,13 +425,7 @@ impl Execution {
     }
 
     fn internal(&mut self, what: &str) -> Progress {
-        let failure = Failure {
-            status: 500,
-            code: "internal",
-            error: format!("Internal fault: {what}"),
-            position: None,
-            command: None,
-        };
+        let failure = Failure::internal(what);
         self.running
             .with_dependent_mut(|_, machine| Progress::Done(failed(machine, failure)))
     }
@@ -442,13 +444,7 @@ impl Execution {
                     Progress::Done(failed(machine, failure))
                 }
                 Slice::Internal(what) => {
-                    let failure = Failure {
-                        status: 500,
-                        code: "internal",
-                        error: format!("Internal fault: {what}"),
-                        position: None,
-                        command: None,
-                    };
+                    let failure = Failure::internal(what);
                     Progress::Done(failed(machine, failure))
                 }
             })
@@ -520,8 +516,8 @@ fn machine<'a>(memory: &'a Memory, inputs: &Inputs<'_>) -> Result<Machine<'a>, B
     );
     machine.map_err(|fault| match fault {
         Fault::Limit(limit) => Failure::of_limit(limit).into(),
-        Fault::Raised(_) => Failure::request("internal", "a program that cannot begin").into(),
-        Fault::Internal(what) => Failure::request("internal", what).into(),
+        Fault::Raised(_) => Failure::internal("a program that cannot begin").into(),
+        Fault::Internal(what) => Failure::internal(what).into(),
     })
 }
 
@@ -531,7 +527,7 @@ fn no_start<'a>(context: &mut Context<'a>, fault: Fault<'a>) -> Failure {
     match fault {
         Fault::Raised(exception) => Failure::request("bad_request", text_of(context, exception)),
         Fault::Limit(limit) => Failure::of_limit(limit),
-        Fault::Internal(what) => Failure::request("internal", what),
+        Fault::Internal(what) => Failure::internal(what),
     }
 }
 
@@ -736,8 +732,7 @@ fn answer<'a>(memory: &'a Memory, machine: &mut Machine<'a>) -> Answer {
             ..failed(machine, Failure::of_limit(Limit::Output))
         },
         Err(Fault::Internal(what)) => {
-            let mut failure = Failure::request("internal", what);
-            failure.status = 500;
+            let failure = Failure::internal(what);
             Answer {
                 fuel_used,
                 ..failed(machine, failure)

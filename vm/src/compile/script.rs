@@ -26,6 +26,10 @@ use super::expression::Compiled;
 use super::function::{Function, Kind, Label};
 use super::{Compiler, Problem, World};
 
+/// Commands that an executor runs itself, whatever the catalogue has in their place. This one starts nothing in the
+/// background yet.
+const BACKGROUND: &[&str] = &["gather", "go"];
+
 /// Functions of assignments and arguments.
 const FOUR: &[&str] = &["str", "int", "float", "len"];
 
@@ -414,6 +418,11 @@ impl<'t> ScriptCompiler<'t> {
                 Class::CommandNotFound,
                 format!("Command not found: {name}").into(),
             ),
+            Some(_) if BACKGROUND.contains(&name) => {
+                let text =
+                    format!("Command not available: {name} (nothing runs in the background)");
+                Callee::Error(Class::CommandUnavailable, text.into())
+            }
             Some(number) => match &self.definitions[number as usize].code {
                 Ok(_) => Callee::Definition(number),
                 Err(error) => {
