@@ -103,6 +103,7 @@ def _open_source(loaded: Loaded, log: Logger) -> Source:
         )
 
     def tell(left_out: tuple[LeftOut, ...]) -> None:
-        log.warning("Command Files Left Out", files=[{"path": one.path, "reason": one.reason} for one in left_out])
+        files = [{"path": one.path, "reason": one.reason} for one in left_out[:REASONS_LOGGED]]
+        log.warning("Command Files Left Out", count=len(left_out), files=files)
 
     return EmbeddedSource(settings.catalog.dir, tell)

@@ -25,21 +25,28 @@ Examples:
   avap exec script.avap --var units=3 --var 'names=["a","b"]' --trace
   echo 'addVar(x, 1)' | avap exec -
 
-A value that reads as JSON is what it says, any other is text. `result` goes to standard output as JSON.
-Exit codes: 0 done, 1 the script failed.
+A value that reads as JSON is what it says, any other is text: --var n=3 is a number, --var 'n="3"' a text.
+`result` goes to standard output as JSON, an error and its line to standard error.
+docs/language.md teaches the language.
+Exit codes: 0 done, 1 the script failed, 2 wrong usage, 69 no appliance answers.
 """
 CHECK_EPILOG = """\b
 Examples:
   avap check script.avap
   avap check script.avap --json
 
-Nothing is run. Exit codes: 0 no errors or warnings, 1 there are some.
+Each has its place, what will happen there, and behind `=` what was probably meant. Nothing is run.
+Exit codes: 0 no errors or warnings, 1 there are some, 2 wrong usage, 69 no appliance answers.
 """
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="The script; - reads standard input.")]
 HttpTarget = Annotated[
     str | None,
     typer.Option("--target", metavar="HOST:PORT", help="Its HTTP address; by default, of the one on this host."),
+]
+Timeout = Annotated[
+    float,
+    typer.Option("--timeout", metavar="SECONDS", callback=options.positive, help="Longest wait for the answer."),
 ]
 
 
@@ -55,11 +62,11 @@ def execute(
         list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable; may be repeated.")
     ] = None,
     trace: Annotated[
-        bool, typer.Option("--trace", help="Show each statement, how long it took and how it ended.")
+        bool, typer.Option("--trace", help="Show each statement outside of blocks, how long it took and how it ended.")
     ] = False,
     target: HttpTarget = None,
     key_file: options.KeyFile = None,
-    timeout: options.Timeout = 70.0,
+    timeout: Timeout = 70.0,
     config: options.ConfigFile = None,
     state_dir: options.StateDir = None,
     json: options.Json = False,
@@ -85,7 +92,7 @@ def check(
     file: File,
     target: HttpTarget = None,
     key_file: options.KeyFile = None,
-    timeout: options.Timeout = 10.0,
+    timeout: Timeout = 10.0,
     config: options.ConfigFile = None,
     state_dir: options.StateDir = None,
     json: options.Json = False,

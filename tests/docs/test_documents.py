@@ -110,6 +110,25 @@ def test_every_reason_of_a_refusal_is_documented_and_no_other() -> None:
     assert sorted(REJECTION_REASONS) == sorted(row[0].strip("`") for row in rows)
 
 
+def http_codes() -> set[str]:
+    """Every `code` of an answer, as the sources make them."""
+    places = [*(REPOSITORY / "appliance/src/http").glob("*.rs"), REPOSITORY / "vm/src/script/parser.rs"]
+    text = "".join(path.read_text(encoding="utf-8").split("#[cfg(test)]")[0] for path in places)
+    execution, limits = read("vm/src/execution.rs"), read("vm/src/limits.rs")
+    found = re.findall(
+        r'Problem::new\(\s*[\w:]+,\s*"(\w+)"|(?:\bcode: |Self::new\(StatusCode::\w+, |=> \()"(\w+)"', text
+    )
+    found += re.findall(r'code: "(\w+)"|Failure::request\(\s*"(\w+)"|failure\.code, .*\("(\w+)"', execution)
+    for body in (execution.partition("fn error_code(")[2], limits.partition("fn code(self)")[2]):
+        found += re.findall(r'=> "(\w+)"', body.partition("\n}\n")[0].partition("\n    }\n")[0])
+    return {code for one in found for code in ([one] if isinstance(one, str) else one) if code}
+
+
+def test_every_code_of_an_answer_is_documented_and_no_other() -> None:
+    rows = table_rows(section(read(OPERATIONS), "## Answers over HTTP"))
+    assert http_codes() == {code for row in rows for code in re.findall(r"`(\w+)`", row[1])}
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_named_metrics_exist(name: str) -> None:
     families = {family.name for family in metric_families()} | {"avap_build_info"}

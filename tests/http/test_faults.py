@@ -177,6 +177,24 @@ def test_a_drain_answers_what_runs_and_says_close(tmp_path: Path) -> None:
         assert appliance.wait() == 0
 
 
+def test_a_script_that_ends_during_the_drain_is_answered_whole(tmp_path: Path) -> None:
+    environ = {**HTTP, "AVAP_DRAIN_GRACE_S": "0.1", "AVAP_VM_TIMEOUT_MS": "60000", "AVAP_DRAIN_TIMEOUT_S": "60"}
+    with serving(tmp_path / "state", environ) as appliance:
+        with bare(appliance.http_address) as running:
+            body = b'{"script": "startLoop(i, 1, 15000000)\\nx = i\\nendLoop()\\naddResult(x)"}'
+            running.sendall(
+                b"POST /api/v1/execute HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+            )
+            wait_until(lambda: appliance.metrics()["avap_scripts_running"] == 1, 5, "the script to run")
+            appliance.signal(signal.SIGTERM)
+            appliance.wait_logged("Drain Started", 2)
+            running.settimeout(60)
+            answer = read_to_end(running)
+        assert statuses(answer) == [200]
+        assert b'"result": {"x": 15000000}' in answer
+        assert appliance.wait() == 0
+
+
 def test_an_http_port_that_is_taken_is_said_with_its_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         environ = {**HTTP, "AVAP_HTTP_PORT": str(taken.getsockname()[1])}

@@ -154,6 +154,17 @@ def test_slow_peers_are_let_go_of(appliance: Appliance) -> None:
     assert appliance.metrics()["avap_connection_timeouts_total"] == before + 2
 
 
+def test_a_body_that_does_not_come_is_not_waited_for_longer_than_half_a_minute(appliance: Appliance) -> None:
+    with bare(appliance.http_address) as slow:
+        slow.settimeout(60)
+        started = time.monotonic()
+        slow.sendall(request("POST /api/v1/execute HTTP/1.1\nHost: a\nContent-Length: 100", b"{"))
+        answer = read_to_end(slow)
+    assert statuses(answer) == [408]
+    assert b'"code":"slow_body"' in answer
+    assert 29 < time.monotonic() - started < 45
+
+
 BROKEN = {
     "nothing": (b"", "body"),
     "not UTF-8": (b'{"script": "\xff"}', "body"),

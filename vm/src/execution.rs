@@ -26,6 +26,7 @@ use crate::run::kind::Type;
 use crate::run::machine::{Evaluated, Machine, Slice};
 use crate::run::object::Object;
 use crate::run::ops::print;
+use crate::run::random::Random;
 use crate::run::survivors::Abandoned;
 use crate::run::text::Text;
 use crate::run::value::{Bytes, Value};
@@ -79,7 +80,7 @@ impl Failure {
     pub fn body(&self) -> String {
         // Its own small arena: the execution's may be full.
         let arena = Arena::new(OUTPUT_BYTES_MAX);
-        let mut context = Context::new(&arena, granted(FUEL_MAX), 0, 0);
+        let mut context = Context::new(&arena, granted(FUEL_MAX), 0, Random::new(0));
         let mut out = TextBuilder::with_limit(OUTPUT_BYTES_MAX);
         match self.write(&mut context, &mut out) {
             Ok(()) => out.into_string(),
@@ -120,7 +121,7 @@ impl Request {
             return Err(Failure::request("bad_json", "the body is not UTF-8"));
         };
         let arena = Arena::new(body.len().saturating_mul(64).saturating_add(1 << 16));
-        let mut context = Context::new(&arena, granted(FUEL_MAX), 0, 0);
+        let mut context = Context::new(&arena, granted(FUEL_MAX), 0, Random::new(0));
         let object = match builtins::read_json(&mut context, text) {
             Ok(Value::Dict(object)) => object,
             Ok(_) => {
@@ -226,6 +227,8 @@ pub struct Inputs<'i> {
     pub now_us: i64,
     /// Seed of random numbers.
     pub seed: u64,
+    /// What gives their seed instead, asked when the first of them is wanted.
+    pub entropy: Option<fn() -> u64>,
     /// Units of work, at most [`FUEL_MAX`].
     pub fuel: u64,
     /// Bytes of memory.
@@ -245,11 +248,20 @@ impl Default for Inputs<'_> {
             form: &[],
             now_us: 0,
             seed: 0,
+            entropy: None,
             fuel: FUEL_MAX,
             memory_bytes: MEMORY_BYTES,
             clock: None,
             specialise_after: SPECIALISE_AFTER,
         }
+    }
+}
+
+impl Inputs<'_> {
+    /// The random numbers of an execution.
+    pub(crate) fn random(&self) -> Random {
+        self.entropy
+            .map_or_else(|| Random::new(self.seed), Random::later)
     }
 }
 
@@ -263,8 +275,8 @@ pub struct Answer {
     pub status: u16,
     /// The JSON body; empty for the statuses that have none.
     pub body: String,
-    /// Why the script failed, if it did.
-    pub failure: Option<Failure>,
+    /// Why the script failed, if it did. Beside the answer, which is moved from hand to hand.
+    pub failure: Option<Box<Failure>>,
     /// Units of work that were used.
     pub fuel_used: u64,
     /// Of those, the units for specialising definitions: whoever is the first to need one pays for it.
@@ -323,7 +335,7 @@ const _: () = {
 
 impl Execution {
     /// An execution at its start.
-    pub fn new(program: Arc<Program>, inputs: &Inputs<'_>) -> Result<Self, Failure> {
+    pub fn new(program: Arc<Program>, inputs: &Inputs<'_>) -> Result<Self, Box<Failure>> {
         let arena = Arena::new(inputs.memory_bytes);
         let memory = Memory {
             arena,
@@ -458,7 +470,7 @@ impl Execution {
         Answer {
             status: failure.status,
             body: failure.body(),
-            failure: Some(failure),
+            failure: Some(Box::new(failure)),
             fuel_used: 0,
             fuel_specialising: 0,
         }
@@ -488,17 +500,14 @@ fn due_at(quota_bytes: usize, live_bytes: usize) -> usize {
     live_bytes + live_bytes.max(quota_bytes / 8).min(room / 2)
 }
 
-fn machine<'a>(memory: &'a Memory, inputs: &Inputs<'_>) -> Result<Machine<'a>, Failure> {
-    let (budget, seed) = (granted(FUEL_MAX), inputs.seed);
-    let mut context = Context::new(&memory.arena, budget, inputs.now_us, seed);
+#[allow(clippy::inline_always, reason = "500 bytes, made where they stay")]
+#[inline(always)]
+fn machine<'a>(memory: &'a Memory, inputs: &Inputs<'_>) -> Result<Machine<'a>, Box<Failure>> {
+    let budget = granted(FUEL_MAX);
+    let mut context = Context::new(&memory.arena, budget, inputs.now_us, inputs.random());
     let host = match host(&mut context, inputs) {
         Ok(host) => host,
-        Err(Fault::Raised(exception)) => {
-            let text = text_of(&mut context, exception);
-            return Err(Failure::request("bad_request", text));
-        }
-        Err(Fault::Limit(limit)) => return Err(Failure::of_limit(limit)),
-        Err(Fault::Internal(what)) => return Err(Failure::request("internal", what)),
+        Err(fault) => return Err(no_start(&mut context, fault).into()),
     };
     *context.budget() = Budget::new(inputs.fuel.min(FUEL_MAX));
     let machine = Machine::new(
@@ -510,10 +519,20 @@ fn machine<'a>(memory: &'a Memory, inputs: &Inputs<'_>) -> Result<Machine<'a>, F
         inputs.specialise_after,
     );
     machine.map_err(|fault| match fault {
-        Fault::Limit(limit) => Failure::of_limit(limit),
-        Fault::Raised(_) => Failure::request("internal", "a program that cannot begin"),
-        Fault::Internal(what) => Failure::request("internal", what),
+        Fault::Limit(limit) => Failure::of_limit(limit).into(),
+        Fault::Raised(_) => Failure::request("internal", "a program that cannot begin").into(),
+        Fault::Internal(what) => Failure::request("internal", what).into(),
     })
+}
+
+/// Why inputs were not taken.
+#[cold]
+fn no_start<'a>(context: &mut Context<'a>, fault: Fault<'a>) -> Failure {
+    match fault {
+        Fault::Raised(exception) => Failure::request("bad_request", text_of(context, exception)),
+        Fault::Limit(limit) => Failure::of_limit(limit),
+        Fault::Internal(what) => Failure::request("internal", what),
+    }
 }
 
 /// What every execution has from its start, as one piece: each alone costs as much to allocate as all together.
@@ -531,22 +550,23 @@ pub(crate) fn host<'a>(
 ) -> Result<&'a Host<'a>, Fault<'a>> {
     let arena = context.arena();
     let variables: &'a Dict<'a> = variables(context, inputs)?;
+    let body = arena.alloc_slice(inputs.body)?;
     let Parts {
         texts: [properties, names, branches, sequence, yes, no, last_error],
         objects: [executor, connector, handler, request, logger],
         dicts: [results, empty, asynced_functions, query, form],
         body,
-    } = arena.alloc(Parts {
+    } = arena.alloc_with(|| Parts {
+        // Each for itself: a map over an array is made elsewhere and copied.
         texts: [
-            "properties",
-            "context",
-            "branches",
-            "sequence",
-            "true",
-            "false",
-            "__last_error__",
-        ]
-        .map(Text::new),
+            Text::new("properties"),
+            Text::new("context"),
+            Text::new("branches"),
+            Text::new("sequence"),
+            Text::new("true"),
+            Text::new("false"),
+            Text::new("__last_error__"),
+        ],
         objects: [
             Object::Executor,
             Object::Connector,
@@ -554,8 +574,14 @@ pub(crate) fn host<'a>(
             Object::Request,
             Object::Logger,
         ],
-        dicts: std::array::from_fn(|_| Dict::new()),
-        body: Bytes(arena.alloc_slice(inputs.body)?),
+        dicts: [
+            Dict::new(),
+            Dict::new(),
+            Dict::new(),
+            Dict::new(),
+            Dict::new(),
+        ],
+        body: Bytes(body),
     })?;
     add_parameters(context, query, inputs.query)?;
     add_parameters(context, form, inputs.form)?;
@@ -573,7 +599,7 @@ pub(crate) fn host<'a>(
         request: Value::Object(request),
         logger: Value::Object(logger),
     };
-    Ok(arena.alloc(Host {
+    Ok(arena.alloc_with(|| Host {
         variables,
         results,
         try_level: std::cell::Cell::new(0),
@@ -670,7 +696,7 @@ fn failed(machine: &mut Machine<'_>, failure: Failure) -> Answer {
     Answer {
         status: failure.status,
         body: failure.body(),
-        failure: Some(failure),
+        failure: Some(Box::new(failure)),
         fuel_used,
         fuel_specialising: machine.specialising_units(),
     }

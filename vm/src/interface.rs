@@ -7,7 +7,12 @@ pub fn items(json: &str) -> Vec<Box<str>> {
     let items = {
         let mut budget = crate::run::budget::Budget::new(crate::limits::FUEL_MAX);
         let _ = budget.grant(crate::limits::SLICE_UNITS);
-        let mut context = crate::run::context::Context::new(&arena, budget, 0, 0);
+        let mut context = crate::run::context::Context::new(
+            &arena,
+            budget,
+            0,
+            crate::run::random::Random::new(0),
+        );
         match crate::run::builtins::read_json(&mut context, json) {
             Ok(crate::run::value::Value::List(list)) => list
                 .items()

@@ -4,11 +4,12 @@ use std::cell::Cell;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
 use shm_catalog::slots::monotonic_ns;
 use shm_catalog::{Generation, Segment};
 use tokio::sync::oneshot;
@@ -95,9 +96,6 @@ pub(crate) struct Shared {
     definitions: Definitions,
     programs: Programs,
     memory_bytes: usize,
-    /// Executions so far. Each has its seed from its number, under keys that nobody knows.
-    begun: AtomicU64,
-    seeds: RandomState,
 }
 
 /// How scripts are run.
@@ -263,8 +261,6 @@ impl Shared {
             definitions: Definitions::default(),
             programs: Programs::new(),
             memory_bytes,
-            begun: AtomicU64::new(0),
-            seeds: RandomState::new(),
         }
     }
 
@@ -289,16 +285,14 @@ impl Shared {
             query: &order.query,
             form: &order.form,
             now_us: now_us(),
-            seed: self
-                .seeds
-                .hash_one(self.begun.fetch_add(1, Ordering::Relaxed)),
+            entropy: Some(seed),
             memory_bytes: self.memory_bytes,
             clock: Some(monotonic_ns),
             ..Inputs::default()
         };
         let mut execution = match Execution::new(program, &inputs) {
             Ok(execution) => execution,
-            Err(failure) => return Begun::Answered(of_failure(failure)),
+            Err(failure) => return Begun::Answered(of_failure(*failure)),
         };
         match execution.run(SLICE_UNITS) {
             Progress::Done(answer) => Begun::Answered(answer),
@@ -357,13 +351,18 @@ fn is_soon_compiled(script: &str) -> bool {
     true
 }
 
+/// A seed of random numbers, from its number under keys that nobody knows: what a script sees of its own says nothing
+/// about those of others.
+fn seed() -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    KEYS.hash_one(NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
 /// UTC, microseconds since 1970.
 fn now_us() -> i64 {
-    SystemTime::UNIX_EPOCH
-        .elapsed()
-        .ok()
-        .and_then(|since| i64::try_from(since.as_micros()).ok())
-        .unwrap_or(0)
+    let now = clock_gettime(ClockId::Realtime);
+    now.tv_sec * 1_000_000 + now.tv_nsec / 1_000
 }
 
 /// The answer of a script that reached a limit.
@@ -376,7 +375,7 @@ fn of_failure(failure: Failure) -> Answer {
     Answer {
         status: failure.status,
         body: failure.body(),
-        failure: Some(failure),
+        failure: Some(Box::new(failure)),
         fuel_used: 0,
         fuel_specialising: 0,
     }

@@ -1,5 +1,6 @@
 //! The VM threads, with endless scripts on all of them.
 
+use std::collections::HashSet;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -116,4 +117,10 @@ fn scripts_that_take_long_to_compile_are_left_to_a_vm_thread() {
     assert!(!is_left(&"f(1)\ng(\n".repeat(500)));
     assert!(!is_left(&"a".repeat(INLINE_BYTES_MAX)));
     assert!(is_left(&"a".repeat(INLINE_BYTES_MAX + 1)));
+}
+
+#[test]
+fn each_execution_has_a_seed_of_its_own() {
+    let seeds: HashSet<u64> = (0..1000).map(|_| seed()).collect();
+    assert_eq!(seeds.len(), 1000);
 }

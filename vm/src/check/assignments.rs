@@ -171,10 +171,9 @@ impl Checker<'_> {
             );
             return;
         }
-        if failed
-            && let Some((value, _)) = text
-                .split_once("//")
-                .filter(|(value, _)| !value.contains(['"', '\'']))
+        // What follows a text alone is a comment even where it reads as a name: a text is not divided.
+        if let Some(value) = before_comment(text)
+            && (failed || is_text(value.trim()))
         {
             self.report(
                 Code::CommentAfterAssignment,
@@ -239,4 +238,28 @@ impl Checker<'_> {
         }
         self.expression(argument, Builtins::Four);
     }
+}
+
+/// What stands in front of the first `//` that is outside of quotes.
+fn before_comment(text: &str) -> Option<&str> {
+    let mut quote = None;
+    for (at, letter) in text.char_indices() {
+        match quote {
+            Some(open) if letter == open => quote = None,
+            None if matches!(letter, '"' | '\'') => quote = Some(letter),
+            None if text[at..].starts_with("//") => return Some(&text[..at]),
+            Some(_) | None => {}
+        }
+    }
+    None
+}
+
+/// Whether it is one text in quotes and nothing else.
+fn is_text(value: &str) -> bool {
+    ['"', '\''].iter().any(|quote| {
+        let inner = value
+            .strip_prefix(*quote)
+            .and_then(|rest| rest.strip_suffix(*quote));
+        inner.is_some_and(|inner| !inner.contains(*quote))
+    })
 }

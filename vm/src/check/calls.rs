@@ -135,7 +135,7 @@ impl Checker<'_> {
         } else if given < items.len() && name != "exception" {
             let missing = items[given..].join(", ");
             let happens = format!(
-                "`{name}` gets {given} of its {} arguments; missing: {missing}",
+                "`{name}` gets {given} of its {} arguments; missing: {missing}: many commands write to another argument then",
                 items.len()
             );
             let meant = format!(
@@ -220,6 +220,11 @@ impl Checker<'_> {
             "the request fails"
         };
         if quoted || !is_identifier(name) {
+            let meant = if name.contains(");") {
+                "one statement a line: the next one begins behind `;`"
+            } else {
+                "put the text into a variable first: `text = \"…\"`, then pass `text`"
+            };
             self.report(
                 Code::QuotedCall,
                 argument.span,
@@ -227,7 +232,7 @@ impl Checker<'_> {
                     "text with `( )` and no operator is a call of `{}`: {end}",
                     shorten(name)
                 ),
-                "put the text into a variable first: `text = \"…\"`, then pass `text`",
+                meant,
             );
         } else if known {
             self.report(

@@ -78,6 +78,11 @@ const SURPRISES: &[(&str, &[&str])] = &[
     ("my var = 5", &["1:1 odd-name"]),
     ("x =", &["1:1 empty-right-side"]),
     ("x = 5 // the price", &["1:5 comment-after-assignment"]),
+    ("x = \"5\" // price", &["1:5 comment-after-assignment"]),
+    (
+        "u = \"http://a\" // the address",
+        &["1:5 comment-after-assignment"],
+    ),
     ("x = hello world", &["1:11 not-an-expression"]),
     ("x = 012", &["1:5 not-an-expression"]),
     ("x = 1;", &["1:6 not-an-expression"]),
@@ -149,6 +154,10 @@ const SURPRISES: &[(&str, &[&str])] = &[
         &["1:11 split-in-brackets", "1:15 too-many-arguments"],
     ),
     ("addVar(t, \"done (ok)\")", &["1:11 quoted-call"]),
+    (
+        "addVar(x, 5); addVar(y, 6)",
+        &["1:11 quoted-call", "1:25 too-many-arguments"],
+    ),
     ("addVar(b, addVar(c, 4))", &["1:11 nested-command"]),
     ("addVar(d, \"2024-10-12\")", &["1:11 quoted-arithmetic"]),
     (

@@ -6,7 +6,9 @@
 
 use bumpalo::Bump;
 use std::cell::Cell;
+use std::fmt::{Debug, Formatter};
 
+use super::machine::Room;
 use crate::limits::Limit;
 
 /// Room of the first chunk: 4 KB with what the allocator and the chunk keep of it. A small script needs about half of it;
@@ -17,16 +19,25 @@ const FIRST_BYTES: usize = 4000;
 const FIRST_CHUNK_BYTES_MAX: usize = 4096;
 
 thread_local! {
-    /// The chunk of the last execution on this thread, if it needed no other: getting and giving it back was a tenth of an
-    /// empty program.
-    static SPARE: Cell<Option<Bump>> = const { Cell::new(None) };
+    /// The chunk of the last execution on this thread, if it needed no other, and its registers and frames: getting and
+    /// giving back each was a tenth of an empty program.
+    static SPARE: Cell<Option<Spare>> = const { Cell::new(None) };
+}
+
+/// What an execution leaves to the next one on its thread.
+#[derive(Default)]
+struct Spare {
+    /// Without a chunk when it was more than one.
+    bump: Bump,
+    room: Option<Room>,
 }
 
 /// The execution's memory, with its quota.
-#[derive(Debug)]
 pub struct Arena {
     bump: Bump,
     quota_bytes: Cell<usize>,
+    /// For the machine, when none has it.
+    room: Cell<Option<Room>>,
 }
 
 /// The quota does not allow the allocation. Becomes [`Limit::Memory`].
@@ -39,16 +50,25 @@ impl From<QuotaReached> for Limit {
     }
 }
 
+impl Debug for Arena {
+    fn fmt(&self, out: &mut Formatter<'_>) -> std::fmt::Result {
+        write!(out, "Arena of {} bytes", self.allocated_bytes())
+    }
+}
+
 impl Drop for Arena {
     fn drop(&mut self) {
         let bytes = self.bump.allocated_bytes();
-        if bytes == 0 || bytes > FIRST_CHUNK_BYTES_MAX {
-            return;
+        let mut bump = Bump::new();
+        if (1..=FIRST_CHUNK_BYTES_MAX).contains(&bytes) {
+            std::mem::swap(&mut bump, &mut self.bump);
+            bump.reset();
         }
-        let mut bump = std::mem::take(&mut self.bump);
-        bump.reset();
-        // The thread ends: so does its memory.
-        let _ = SPARE.try_with(|spare| spare.set(Some(bump)));
+        let room = self.room.take();
+        if bump.allocated_bytes() > 0 || room.is_some() {
+            // The thread ends: so does its memory.
+            let _ = SPARE.try_with(|spare| spare.set(Some(Spare { bump, room })));
+        }
     }
 }
 
@@ -56,17 +76,32 @@ impl Arena {
     /// An arena that holds at most `quota_bytes`.
     #[must_use]
     pub fn new(quota_bytes: usize) -> Self {
-        let bump = if quota_bytes > 4 * FIRST_BYTES {
-            let spare = SPARE.try_with(Cell::take).ok().flatten();
-            spare.unwrap_or_else(|| Bump::try_with_capacity(FIRST_BYTES).unwrap_or_default())
-        } else {
-            Bump::new()
-        };
+        let Spare { mut bump, room } = SPARE
+            .try_with(Cell::take)
+            .ok()
+            .flatten()
+            .unwrap_or_default();
+        if quota_bytes <= 4 * FIRST_BYTES {
+            bump = Bump::new();
+        } else if bump.allocated_bytes() == 0 {
+            bump = Bump::try_with_capacity(FIRST_BYTES).unwrap_or_default();
+        }
         bump.set_allocation_limit(Some(quota_bytes));
         Self {
             bump,
             quota_bytes: Cell::new(quota_bytes),
+            room: Cell::new(room),
         }
+    }
+
+    /// Room for registers and frames, to be given back.
+    pub fn take_room(&self) -> Room {
+        self.room.take().unwrap_or_default()
+    }
+
+    /// What a machine leaves.
+    pub fn keep_room(&self, room: Room) {
+        self.room.set(Some(room));
     }
 
     /// Change what it may hold.
@@ -119,6 +154,22 @@ impl Arena {
             );
         };
         match self.bump.try_alloc(value) {
+            Ok(place) => Ok(place),
+            Err(_) => Err(QuotaReached),
+        }
+    }
+
+    /// Make a large value where it will stay.
+    #[allow(clippy::inline_always, reason = "else it is made here and copied")]
+    #[inline(always)]
+    pub fn alloc_with<T>(&self, make: impl FnOnce() -> T) -> Result<&T, QuotaReached> {
+        const {
+            assert!(
+                !std::mem::needs_drop::<T>(),
+                "arena values are never dropped"
+            );
+        };
+        match self.bump.try_alloc_with(make) {
             Ok(place) => Ok(place),
             Err(_) => Err(QuotaReached),
         }
@@ -219,10 +270,12 @@ mod tests {
         let bytes = first.allocated_bytes();
         drop(first);
         assert!(SPARE.with(|spare| {
-            let bump = spare.take();
-            let kept = bump.is_some();
-            spare.set(bump);
-            kept
+            let last = spare.take();
+            let kept = last
+                .as_ref()
+                .map_or(0, |spare| spare.bump.allocated_bytes());
+            spare.set(last);
+            kept == bytes
         }));
         let second = Arena::new(20_000);
         assert_eq!((second.allocated_bytes(), second.used_bytes()), (bytes, 0));

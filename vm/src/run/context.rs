@@ -39,12 +39,13 @@ const JOINED_BYTES_MAX: usize = 256;
 
 impl<'a> Context<'a> {
     /// A context over an arena, with the inputs of one execution: `now_us` is UTC, microseconds since 1970.
+    #[inline]
     #[must_use]
-    pub fn new(arena: &'a Arena, budget: Budget, now_us: i64, seed: u64) -> Self {
+    pub fn new(arena: &'a Arena, budget: Budget, now_us: i64, random: Random) -> Self {
         Self {
             arena,
             budget,
-            random: Random::new(seed),
+            random,
             now_us,
             host: None,
             patterns: Patterns::default(),

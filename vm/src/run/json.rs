@@ -261,12 +261,23 @@ fn new_line<'a>(
     layout: &Layout,
     depth: usize,
 ) -> Result<(), Fault<'a>> {
-    if let Some(step) = &layout.indent {
-        out.push('\n')?;
-        context.charge_bytes(step.len() * depth)?;
-        for _ in 0..depth {
-            out.push_str(step)?;
-        }
+    match &layout.indent {
+        Some(step) => indented(context, out, step, depth),
+        None => Ok(()),
+    }
+}
+
+#[cold]
+fn indented<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    step: &str,
+    depth: usize,
+) -> Result<(), Fault<'a>> {
+    out.push('\n')?;
+    context.charge_bytes(step.len() * depth)?;
+    for _ in 0..depth {
+        out.push_str(step)?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use crate::run::builtins::{self, Args, NativeDef, Run, find_method, type_def};
 use crate::run::context::Context;
 use crate::run::kind::Type;
 use crate::run::ops::arithmetic;
+use crate::run::random::Random;
 use crate::run::text::Text;
 use crate::run::value::Value;
 
@@ -142,7 +143,7 @@ fn ahead(compute: impl for<'s> FnOnce(&mut Context<'s>) -> Option<Value<'s>>) ->
     let arena = Arena::new(SCRATCH_BYTES);
     let mut budget = Budget::new(FUEL_MAX);
     budget.grant(1 << 16).ok()?;
-    let mut context = Context::new(&arena, budget, 0, 0);
+    let mut context = Context::new(&arena, budget, 0, Random::new(0));
     match compute(&mut context)? {
         Value::None => Some(Constant::None),
         Value::Bool(flag) => Some(Constant::Bool(flag)),

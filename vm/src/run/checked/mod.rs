@@ -147,7 +147,7 @@ fn evaluate_here(program: &Program, inputs: &Inputs<'_>) -> End {
     if budget.grant(u32::MAX).is_err() {
         return End::Limited;
     }
-    let mut context = Context::new(&arena, budget, inputs.now_us, inputs.seed);
+    let mut context = Context::new(&arena, budget, inputs.now_us, inputs.random());
     let host = match host(&mut context, inputs) {
         Ok(host) => host,
         Err(Fault::Raised(exception)) => {

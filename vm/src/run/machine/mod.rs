@@ -6,14 +6,17 @@ mod dispatch;
 mod eval;
 mod frame;
 mod hot;
+mod room;
 mod script;
 mod shape;
 mod task;
 mod unwind;
 
 pub use frame::{Frame, FrameKind};
+pub use room::Room;
 
 use std::cell::{Cell, OnceCell};
+use std::mem::take;
 use std::rc::Rc;
 
 use elsa::FrozenVec;
@@ -119,9 +122,21 @@ pub struct Machine<'a> {
     began_ns: u64,
 }
 
+impl Drop for Machine<'_> {
+    fn drop(&mut self) {
+        let (stack, frames) = (take(&mut self.stack), take(&mut self.frames));
+        self.context.arena().keep_room(Room::of(stack, frames));
+    }
+}
+
 impl<'a> Machine<'a> {
     /// A machine at the start of a program. `clock` gives nanoseconds for the durations in `logs`; without one they are
     /// 0.
+    #[allow(
+        clippy::inline_always,
+        reason = "500 bytes, made where they stay, of a context that is not moved before"
+    )]
+    #[inline(always)]
     pub fn new(
         mut context: Context<'a>,
         program: &'a Program,
@@ -131,19 +146,32 @@ impl<'a> Machine<'a> {
         specialise_after: u32,
     ) -> Result<Self, Fault<'a>> {
         context.set_host(host);
-        let outermost: &'a Dict<'a> = context.dict()?;
+        let scope: &'a Dict<'a> = context.dict()?;
         let arena = context.arena();
         let codes = arena.alloc_cells(program.codes.len(), None)?;
         let definitions = arena.alloc_cells(program.definitions.len(), None)?;
-        let mut machine = Self {
+        let function = script_function(&mut context, program, 0)?;
+        codes[0].set(Some(function));
+        let registers = 1 + usize::from(function.code.code().registers);
+        let room = arena.take_room();
+        let (stack, mut frames) = room.furnished(registers, FRAMES_FIRST);
+        frames.push(Frame {
+            function,
+            pc: 0,
+            base: 1,
+            result: 0,
+            kind: FrameKind::Plain,
+        });
+        // Nothing fails from here on: a machine that could still be dropped would be moved once more.
+        Ok(Self {
             context,
             program,
             evaluated,
             evaluations: Vec::new(),
-            stack: vec![Value::Unset; REGISTERS_FIRST],
-            frames: Vec::with_capacity(FRAMES_FIRST),
+            stack,
+            frames,
             host,
-            scope: outermost,
+            scope,
             outer_scopes: Vec::new(),
             codes,
             definitions,
@@ -160,16 +188,13 @@ impl<'a> Machine<'a> {
             site: None,
             clock,
             began_ns: 0,
-        };
-        let main = machine.script_code(0)?;
-        machine.push(main, 1, 0, FrameKind::Plain)?;
-        Ok(machine)
+        })
     }
 
     /// Logs of the top-level statements so far; taken.
     #[must_use]
     pub fn take_logs(&mut self) -> Vec<LogEntry<'a>> {
-        std::mem::take(&mut self.logs)
+        take(&mut self.logs)
     }
 
     /// Where the last error happened.
@@ -206,14 +231,7 @@ impl<'a> Machine<'a> {
         if let Some(known) = self.codes[number].get() {
             return Ok(known);
         }
-        let code = Loaded::new(&mut self.context, &self.program.codes[number], &[])?;
-        let function = Function {
-            code,
-            globals: &[],
-            closure: &[],
-            defaults: &[],
-        };
-        let function = self.context.arena().alloc(function)?;
+        let function = script_function(&mut self.context, self.program, number)?;
         self.codes[number].set(Some(function));
         Ok(function)
     }
@@ -241,4 +259,20 @@ impl<'a> Machine<'a> {
         self.definitions[number].set(Some(prepared));
         Ok(prepared)
     }
+}
+
+/// A part of a script, ready to run.
+fn script_function<'a>(
+    context: &mut Context<'a>,
+    program: &'a Program,
+    number: usize,
+) -> Result<&'a Function<'a>, Fault<'a>> {
+    let code = Loaded::new(context, &program.codes[number], &[])?;
+    let function = Function {
+        code,
+        globals: &[],
+        closure: &[],
+        defaults: &[],
+    };
+    Ok(context.arena().alloc(function)?)
 }
