@@ -468,4 +468,92 @@ try:
 except TypeError as error:
     out.append([str(error), len(s)])
 """,
+    "exception_classes": """
+classes = [
+    BaseException, SystemExit, KeyboardInterrupt, GeneratorExit, Exception, StopIteration, StopAsyncIteration,
+    ArithmeticError, FloatingPointError, OverflowError, ZeroDivisionError, AssertionError, AttributeError, BufferError,
+    EOFError, ImportError, ModuleNotFoundError, LookupError, IndexError, KeyError, MemoryError, NameError,
+    UnboundLocalError, OSError, BlockingIOError, ChildProcessError, ConnectionError, BrokenPipeError,
+    ConnectionAbortedError, ConnectionRefusedError, ConnectionResetError, FileExistsError, FileNotFoundError,
+    InterruptedError, IsADirectoryError, NotADirectoryError, PermissionError, ProcessLookupError, TimeoutError,
+    ReferenceError, RuntimeError, NotImplementedError, RecursionError, SyntaxError, IndentationError, TabError,
+    SystemError, TypeError, ValueError, UnicodeError, Warning, DeprecationWarning, PendingDeprecationWarning,
+    RuntimeWarning, SyntaxWarning, UserWarning, FutureWarning, ImportWarning, UnicodeWarning, BytesWarning,
+    EncodingWarning, ResourceWarning, EnvironmentError, IOError, UnicodeDecodeError, UnicodeEncodeError,
+]
+parents = [
+    Exception, ArithmeticError, ImportError, LookupError, NameError, OSError, ConnectionError, RuntimeError, SyntaxError,
+    IndentationError, ValueError, UnicodeError, Warning,
+]
+out.append([EnvironmentError is OSError, IOError is OSError, len(classes)])
+for made in classes:
+    out.append(f"{made.__name__} {made} {[parent.__name__ for parent in parents if issubclass(made, parent)]}")
+for made in classes[:-2]:
+    note = ""
+    for arguments in ((), (5,), (KeyError("k"),), ("a", "b", "c", "d", "e", "f")):
+        error = made(*arguments)
+        note += f"{error}|{error!r}|{error.args}|"
+    try:
+        raise made("text")
+    except made as error:
+        note += type(error).__name__ + str(error) + repr(error)
+        note += str([parent.__name__ for parent in parents if isinstance(error, parent)])
+    try:
+        raise made
+    except BaseException as error:
+        note += f"{type(error) is made}{error}{error!r}"
+    out.append(note)
+    try:
+        try:
+            raise made("text")
+        except (OSError, SyntaxError, Warning) as error:
+            out.append("first")
+    except (ArithmeticError, LookupError, ValueError):
+        out.append("second")
+    except Exception:
+        out.append("third")
+    except BaseException:
+        out.append("fourth")
+    try:
+        made(name=1, nobody=2)
+    except TypeError as error:
+        out.append(str(error) if not issubclass(made, (ImportError, NameError, AttributeError)) else "other names")
+""",
+    "operating_system_errors": """
+def shown(error):
+    return [type(error).__name__, str(error), repr(error), repr(error.args),
+            repr([error.errno, error.strerror, error.filename, error.filename2])]
+for number in list(range(-1, 140)) + [True, False, 2.0, "2", None, 10**30]:
+    out.append(shown(OSError(number, "text")))
+for arguments in ((), (2,), (2, "x", None), (2, "x", "f"), (2, "x", "f", None), (2, "x", "f", None, "g"),
+                  (2, "x", None, None, "g"), (2, "x", b"f", 3, ["g"]), (1, 2, 3, 4, 5, 6), (None, None), ("a", "b"),
+                  (11, "x", 5), (11, "x", True), (11, "x", "f"), ([], {}), (2, KeyError("a"), ValueError(1)),
+                  (OSError(1, "a", "b"), OSError(OSError(3, 4), OSError(5, "c")))):
+    for made in (OSError, IOError, FileNotFoundError, BlockingIOError, ConnectionError, ConnectionResetError, TimeoutError):
+        out.append(shown(made(*arguments)))
+        try:
+            raise made(*arguments) from ValueError("cause")
+        except FileNotFoundError as error:
+            out.append(["no file", str(error)])
+        except ConnectionError as error:
+            out.append(["no connection", str(error)])
+        except OSError as error:
+            out.append(["other", str(error)])
+deep = "end"
+for i in range(40):
+    deep = ValueError(OSError(i, deep, i))
+out.append(str(deep))
+for i in range(1000):
+    deep = OSError(deep, i, i, None, i)
+try:
+    str(deep)
+except RecursionError as error:
+    out.append(type(error).__name__)
+for wrong in (lambda: OSError(errno=1), lambda: FileNotFoundError(x=1), lambda: OSError().nothing, lambda: ValueError(1, "a").errno,
+              lambda: str(KeyError(OSError(1, "a"))), lambda: str(ValueError(KeyError("k")))):
+    try:
+        out.append(wrong())
+    except (TypeError, AttributeError) as error:
+        out.append(str(error))
+""",
 }

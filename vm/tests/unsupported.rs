@@ -106,14 +106,14 @@ const UNAVAILABLE: &[(&str, &str, &str)] = &[
         "setattr",
     ),
     (
-        "try:\n    pass\nexcept (KeyError, FileNotFoundError):\n    pass\n",
+        "try:\n    pass\nexcept (KeyError, ExceptionGroup):\n    pass\n",
         "line 3, column 19",
-        "FileNotFoundError",
+        "ExceptionGroup",
     ),
     (
-        "if 0:\n    raise StopAsyncIteration\n",
+        "if 0:\n    raise UnicodeTranslateError\n",
         "line 2, column 11",
-        "StopAsyncIteration",
+        "UnicodeTranslateError",
     ),
     // Nothing says that the dict is the names'.
     ("globals()['open'] = 1\nopen\n", "line 2, column 1", "open"),

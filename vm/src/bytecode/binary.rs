@@ -33,7 +33,7 @@ use crate::script::span::Position;
 use crate::specialise::Shapes;
 
 /// Raised by a change of this form that the table of instructions does not show.
-const FORM: u64 = 1;
+const FORM: u64 = 2;
 
 /// What the bytes of a definition begin with: equal in two builds that understand each other's code.
 pub const VERSION: u64 = fnv1a(FORM, TABLE.as_bytes());

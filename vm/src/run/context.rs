@@ -13,6 +13,7 @@ use super::hash::hash_value;
 use super::host::Host;
 use super::identity::Identities;
 use super::list::{List, Tuple};
+use super::os_error;
 use super::random::Random;
 use super::text::Text;
 use super::value::{Bytes, Value};
@@ -276,6 +277,7 @@ impl<'a> Context<'a> {
         class: Class,
         arguments: &[Value<'a>],
     ) -> Result<&'a Exception<'a>, Fault<'a>> {
+        let class = os_error::class_of(class, arguments);
         let arguments = self.arena.alloc_slice(arguments)?;
         Ok(self.arena.alloc(Exception::new(class, arguments))?)
     }

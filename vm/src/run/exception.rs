@@ -3,13 +3,15 @@
 use std::cell::Cell;
 
 use super::fault::Class;
+use super::os_error::Given;
 use super::value::Value;
 
 /// A Python exception: its class and arguments. Its text is `str()` of it (`ops::print`).
 #[derive(Debug)]
 pub struct Exception<'a> {
     class: Class,
-    arguments: &'a [Value<'a>],
+    /// All that it was made of.
+    given: &'a [Value<'a>],
     /// `__context__` and `__cause__` in one: what was being handled when this was raised.
     cause: Cell<Option<&'a Exception<'a>>>,
 }
@@ -17,10 +19,10 @@ pub struct Exception<'a> {
 impl<'a> Exception<'a> {
     /// An exception over arguments that are in the arena.
     #[must_use]
-    pub const fn new(class: Class, arguments: &'a [Value<'a>]) -> Self {
+    pub const fn new(class: Class, given: &'a [Value<'a>]) -> Self {
         Self {
             class,
-            arguments,
+            given,
             cause: Cell::new(None),
         }
     }
@@ -31,10 +33,19 @@ impl<'a> Exception<'a> {
         self.class
     }
 
-    /// `e.args`.
+    /// All that it was made of.
     #[must_use]
-    pub const fn arguments(&self) -> &'a [Value<'a>] {
-        self.arguments
+    pub const fn given(&self) -> &'a [Value<'a>] {
+        self.given
+    }
+
+    /// `e.args`: all, but for the file of an `OSError`.
+    #[must_use]
+    pub fn arguments(&self) -> &'a [Value<'a>] {
+        match Given::of(self.class, self.given) {
+            Some(given) if given.names_a_file() => &self.given[..2],
+            _ => self.given,
+        }
     }
 
     /// What was being handled when this was raised.

@@ -25,6 +25,7 @@ pub mod nesting;
 pub mod number;
 pub mod object;
 pub mod ops;
+pub mod os_error;
 pub mod random;
 pub mod survivors;
 pub mod text;

@@ -304,7 +304,7 @@ impl<'a, 'b> Survivors<'a, 'b> {
                 })?)
             }
             Value::Exception(exception) => {
-                let Some(arguments) = self.items(exception.arguments())? else {
+                let Some(arguments) = self.items(exception.given())? else {
                     return Ok(None);
                 };
                 let made = arena.alloc(Exception::new(exception.class(), arguments))?;

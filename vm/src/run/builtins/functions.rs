@@ -1,8 +1,8 @@
 //! Global functions and types.
 
 use super::{
-    Args, AttributeDef, NativeDef, Param, Params, Special, TypeDef, attribute, between, exactly,
-    function, named, numeric, optional, required, sort, special,
+    Args, NativeDef, Param, Params, Special, TypeDef, attribute, between, exactly, function, named,
+    numeric, optional, required, sort, special,
 };
 use crate::run::context::Context;
 use crate::run::fault::{Class, Fault};
@@ -104,22 +104,6 @@ pub static TYPES: &[Type] = &[
     Type::Filter,
     Type::Reversed,
 ];
-
-/// What all exceptions have. Calling a class is the machine's.
-pub static EXCEPTION: TypeDef = TypeDef {
-    methods: &[],
-    attributes: &[AttributeDef {
-        name: "args",
-        get: |context, value| match value {
-            Value::Exception(exception) => context.tuple(exception.arguments()),
-            _ => Err(Fault::Internal(
-                "an exception's attribute of something else",
-            )),
-        },
-    }],
-    members: &[],
-    construct: None,
-};
 
 /// `len(value)`, also for the machine.
 pub fn length<'a>(context: &mut Context<'a>, value: Value<'a>) -> Result<i64, Fault<'a>> {

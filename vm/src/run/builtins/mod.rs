@@ -55,6 +55,7 @@ mod connector;
 pub mod datetime;
 mod dict;
 mod effects;
+mod exceptions;
 mod float;
 mod functions;
 pub mod hashlib;
@@ -471,7 +472,8 @@ pub fn type_def(kind: Type) -> &'static TypeDef {
         Type::Uuid => &system::UUID,
         Type::Zip => &iterators::ZIP,
         Type::Zone => &datetime::ZONE,
-        Type::Exception(_) => &functions::EXCEPTION,
+        Type::Exception(class) if class.is_a(Class::OSError) => &exceptions::OS_ERROR,
+        Type::Exception(_) => &exceptions::EXCEPTION,
         Type::Executor => &connector::EXECUTOR,
         Type::Connector => &connector::CONNECTOR,
         Type::Handler => &connector::HANDLER,

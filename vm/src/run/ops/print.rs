@@ -8,6 +8,7 @@ use crate::run::exception::Exception;
 use crate::run::fault::{Class, Fault};
 use crate::run::iterator::Iter;
 use crate::run::object::{Object, ViewKind};
+use crate::run::os_error::Given;
 use crate::run::text::Text;
 use crate::run::unicode::is_printable;
 use crate::run::value::Value;
@@ -89,8 +90,19 @@ pub fn write_str<'a>(
     value: Value<'a>,
 ) -> Result<(), Fault<'a>> {
     match value {
-        Value::Str(text) => Ok(out.push_str(text.as_str())?),
         Value::Exception(exception) => write_exception(context, out, exception),
+        other => write_str_of_other(context, out, other),
+    }
+}
+
+/// `str(value)` of what is no exception.
+fn write_str_of_other<'a>(
+    context: &mut Context<'a>,
+    out: &mut TextBuilder,
+    value: Value<'a>,
+) -> Result<(), Fault<'a>> {
+    match value {
+        Value::Str(text) => Ok(out.push_str(text.as_str())?),
         Value::Object(object) => crate::run::builtins::write_object(context, out, object, true),
         other => write_repr(context, out, other),
     }
@@ -102,17 +114,73 @@ fn write_exception<'a>(
     out: &mut TextBuilder,
     exception: &Exception<'a>,
 ) -> Result<(), Fault<'a>> {
-    match exception.arguments() {
-        [] => Ok(()),
-        [only] if exception.class().is_a(Class::KeyError) => write_repr(context, out, *only),
-        [Value::Str(text)] => Ok(out.push_str(text.as_str())?),
-        // An exception that holds an exception is printed as a plain value: no recursion on it.
-        [only] => write_repr(context, out, *only),
-        several => {
-            let tuple = context.tuple(several)?;
-            write_repr(context, out, tuple)
+    // The text of an exception may be that of others which it holds, as deep as a definition cares to make it.
+    let mut todo = vec![Part::Exception(exception)];
+    while let Some(part) = todo.pop() {
+        match part {
+            Part::Text(text) => out.push_str(text)?,
+            Part::Repr(value) => write_repr(context, out, value)?,
+            Part::Str(Value::Exception(inner)) => {
+                context.charge(1)?;
+                if todo.len() >= PARTS_MAX {
+                    return Err(context.raise(
+                        Class::RecursionError,
+                        "maximum recursion depth exceeded while getting the str of an object",
+                    ));
+                }
+                todo.push(Part::Exception(inner));
+            }
+            Part::Str(value) => write_str_of_other(context, out, value)?,
+            Part::Exception(exception) => {
+                let class = exception.class();
+                if let Some(given) = Given::of(class, exception.given()) {
+                    push_os_error(&mut todo, &given);
+                    continue;
+                }
+                match exception.arguments() {
+                    [] if class.is_a(Class::SyntaxError) => out.push_str("None")?,
+                    [] => {}
+                    [only] if class.is_a(Class::KeyError) => todo.push(Part::Repr(*only)),
+                    [only] => todo.push(Part::Str(*only)),
+                    [text, _, _, ..] if class.is_a(Class::SyntaxError) => {
+                        todo.push(Part::Str(*text));
+                    }
+                    several => {
+                        let tuple = context.tuple(several)?;
+                        write_repr(context, out, tuple)?;
+                    }
+                }
+            }
         }
     }
+    Ok(())
+}
+
+/// Parts that wait: an exception leaves at most six behind it.
+const PARTS_MAX: usize = 6 * SHOWN_NESTING_MAX;
+
+/// What is still to be written of the text of an exception.
+enum Part<'e, 'a> {
+    Exception(&'e Exception<'a>),
+    Str(Value<'a>),
+    Repr(Value<'a>),
+    Text(&'static str),
+}
+
+/// `[Errno 2] text: 'file' -> 'second file'`, last part first.
+fn push_os_error<'a>(todo: &mut Vec<Part<'_, 'a>>, given: &Given<'a>) {
+    if given.names_a_file() {
+        if !matches!(given.second_file, Value::None) {
+            todo.extend([Part::Repr(given.second_file), Part::Text(" -> ")]);
+        }
+        todo.extend([Part::Repr(given.file), Part::Text(": ")]);
+    }
+    todo.extend([
+        Part::Str(given.text),
+        Part::Text("] "),
+        Part::Str(given.number),
+        Part::Text("[Errno "),
+    ]);
 }
 
 /// What is still to be printed.
