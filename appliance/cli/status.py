@@ -75,7 +75,7 @@ def reload(
     timeout: options.Timeout = 600.0,
     json: options.Json = False,
 ) -> None:
-    """Read the source now, and wait until it is known what came of it.
+    """Read the source now, and wait until it is known what came of it: a new version is served by then.
 
     Configuration and keys are read again by the signal HUP (`systemctl reload avap`).
     """

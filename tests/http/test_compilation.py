@@ -79,7 +79,8 @@ def stop_a_compiler(appliance: Appliance, begin: Callable[[], object], *, at_row
 
     Returns its pid.
     """
-    with ThreadPoolExecutor(1) as beside:  # a reload is answered when the workers serve it; a compiler may be done by then
+    # A reload is answered when the workers serve it: a compiler may be done by then.
+    with ThreadPoolExecutor(1) as beside:
         begun = beside.submit(begin)
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
