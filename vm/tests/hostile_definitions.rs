@@ -89,6 +89,11 @@ fn what_cannot_be_compiled_has_a_place_and_a_reason() {
             "__bases__",
         ),
         ("return 1", "line 1, column 1", "'return' outside function"),
+        (
+            "x = 1\nnonlocal x",
+            "line 2, column 1",
+            "not allowed at module level",
+        ),
         ("break", "line 1, column 1", "outside loop"),
         ("async def f(): pass", "line 1, column 1", "async"),
         ("@d\ndef f(): pass", "line 1, column 1", "decorator"),

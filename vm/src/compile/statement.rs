@@ -3,7 +3,7 @@
 use crate::bytecode::Constant;
 use crate::bytecode::op::Op;
 use crate::bytecode::operand::{Base, Count, Dst, Few, NO_SRC, Slot, Src, Target};
-use crate::hir::{BinaryOp, Block, Node, NodeId, Statement, StatementKind, Try};
+use crate::hir::{BinaryOp, Block, Node, NodeId, Statement, StatementKind, TextId, Try};
 use crate::limits::{DEFINITION_CODE_MAX, FUNCTION_CODE_MAX};
 
 use super::expression::{Compiled, Meaning, binary};
@@ -83,6 +83,10 @@ impl<'t> Compiler<'t> {
                 })?;
             }
             StatementKind::Break | StatementKind::Continue => self.leave_loop(statement)?,
+            StatementKind::Nonlocal(_) if self.function().kind == Kind::Module => {
+                let message = "syntax error: nonlocal declaration not allowed at module level";
+                return Self::refuse(statement, message);
+            }
             StatementKind::Pass | StatementKind::Global(_) | StatementKind::Nonlocal(_) => {}
             StatementKind::Delete(targets) => {
                 for target in targets {
@@ -123,19 +127,7 @@ impl<'t> Compiler<'t> {
                 let register = self.import(dotted, *whole)?;
                 self.store_name(bound, register)?;
             }
-            StatementKind::ImportFrom(module, names) => {
-                let module = self.expressions.name(*module);
-                let s = Src(self.import(module, true)?);
-                for (name, bound) in names {
-                    let inner = self.function().mark();
-                    let d = self.function().take()?;
-                    let k = self.function_text(*name)?;
-                    self.function().emit(Op::ImportFrom { d: Dst(d), s, k });
-                    let bound = self.expressions.name(*bound);
-                    self.store_name(bound, d)?;
-                    self.function().release(inner);
-                }
-            }
+            StatementKind::ImportFrom(module, names) => self.import_from(*module, names)?,
             StatementKind::Def(def) => self.def(def)?,
         }
         self.function().release(mark);
@@ -147,6 +139,21 @@ impl<'t> Compiler<'t> {
             span: statement.span,
             message: message.into(),
         })
+    }
+
+    fn import_from(&mut self, module: TextId, names: &[(TextId, TextId)]) -> Compiled<()> {
+        let module = self.expressions.name(module);
+        let s = Src(self.import(module, true)?);
+        for (name, bound) in names {
+            let mark = self.function().mark();
+            let d = self.function().take()?;
+            let k = self.function_text(*name)?;
+            self.function().emit(Op::ImportFrom { d: Dst(d), s, k });
+            let bound = self.expressions.name(*bound);
+            self.store_name(bound, d)?;
+            self.function().release(mark);
+        }
+        Ok(())
     }
 
     fn import(&mut self, dotted: &str, whole: bool) -> Compiled<u16> {
