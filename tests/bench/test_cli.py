@@ -74,14 +74,11 @@ def avap_bench(tmp_path: Path, *arguments: str, code: int = 0) -> subprocess.Com
 
 @contextmanager
 def started(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """`avap bench` while it runs. Signals do what they do by default: a run under nohup ignores SIGHUP."""
-    before = [(number, signal.signal(number, signal.SIG_DFL)) for number in (signal.SIGHUP, signal.SIGINT)]
+    """`avap bench` while it runs."""
     with subprocess.Popen(
         [str(AVAP), "bench", *arguments], env=environ(tmp_path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
-        for number, handler in before:
-            signal.signal(number, handler)
         try:
             yield process
         finally:

@@ -31,8 +31,6 @@ import os, signal, sys
 from pathlib import Path
 from bench.load import make_load
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
-
 def sockets():
     kinds = ("socket:", "anon_inode:[eventpoll]", "anon_inode:[timerfd]")
     found = [fd for fd in os.listdir("/proc/self/fd") if os.path.lexists(f"/proc/self/fd/{fd}")]
