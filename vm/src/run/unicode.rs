@@ -127,3 +127,48 @@ pub fn push_folded(out: &mut String, character: char) {
         None => out.extend(character.to_lowercase()),
     }
 }
+
+/// The character of a name or an alias of the Unicode Character Database, in any case, as `\N{…}` takes it.
+///
+/// `unicode_names2` compares loosely (UAX #44, LM2) where CPython does not: `LATINSMALLLETTERA` is no name. It also reads
+/// what stands before a hyphen, which must not be the first.
+#[must_use]
+pub fn named(name: &str) -> Option<char> {
+    if name.starts_with('-') {
+        return None;
+    }
+    let character = unicode_names2::character(name)?;
+    let Some(known) = unicode_names2::name(character).map(|known| known.to_string()) else {
+        return Some(character); // an alias: this one has no name
+    };
+    let is_meant = |byte: &u8| !matches!(byte, b' ' | b'-' | b'_');
+    let alike = known.bytes().filter(is_meant).eq(name
+        .bytes()
+        .map(|byte| byte.to_ascii_uppercase())
+        .filter(is_meant));
+    (!alike || known.eq_ignore_ascii_case(name)).then_some(character)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_have_exact_names_in_any_case() {
+        for (name, character) in [
+            ("LATIN SMALL LETTER A", Some('a')),
+            ("latin small letter a", Some('a')),
+            ("NULL", Some('\0')),
+            ("HANGUL JUNGSEONG O-E", Some('\u{1180}')),
+            ("HANGUL JUNGSEONG OE", Some('\u{116C}')),
+            ("LATINSMALLLETTERA", None),
+            ("LATIN_SMALL_LETTER_A", None),
+            ("LATIN SMALL LETTER-A", None),
+            ("-", None),
+            ("-LATIN SMALL LETTER A", None),
+            ("", None),
+        ] {
+            assert_eq!(named(name), character, "{name}");
+        }
+    }
+}

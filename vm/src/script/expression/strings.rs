@@ -4,6 +4,7 @@ use super::error::SyntaxError;
 use super::parser::Parser;
 use super::token::Kind;
 use super::{Node, NodeId, Text};
+use crate::run::unicode;
 use crate::script::span::Span;
 
 /// A literal as its token shows it.
@@ -135,8 +136,8 @@ impl Buffer {
                     .and_then(|inner| inner.split_once('}'))
                     .map(|(name, _)| name);
                 let name = name.ok_or("(unicode error) malformed \\N character escape")?;
-                let char = unicode_names2::character(name)
-                    .ok_or("(unicode error) unknown Unicode character name")?;
+                let char =
+                    unicode::named(name).ok_or("(unicode error) unknown Unicode character name")?;
                 (char as u32, name.len() + 4)
             }
             other => {

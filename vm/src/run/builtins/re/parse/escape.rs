@@ -3,6 +3,7 @@
 use super::{Escape, Parsed, Parser, error, quoted};
 use crate::run::builtins::re::tree::{Category, Flags, Item, Node, Place};
 use crate::run::latin1::Alphabet;
+use crate::run::unicode;
 
 impl Parser {
     pub(super) fn escape(&mut self, flags: Flags, start: usize) -> Parsed<Node> {
@@ -70,7 +71,7 @@ impl Parser {
                     return error("missing {", self.at);
                 }
                 let name = self.until('}', "character name")?;
-                match unicode_names2::character(&name) {
+                match unicode::named(&name) {
                     Some(character) => Escape::Char(character),
                     None => {
                         return error(format!("undefined character name {}", quoted(&name)), start);
