@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import grpc
@@ -40,6 +42,34 @@ def test_two_hundred_swaps_under_load_lose_and_mix_nothing(tmp_path: Path) -> No
             body = sync_raw(channel)
         assert body == sync_body({name: records[name] for name in sorted(records, key=str.encode)})
         assert len(appliance.shared_memory()) == 2 + 4  # announcement, slots; keep_generations 3 and the current one
+
+
+def test_a_reload_is_answered_when_every_worker_serves_the_version_or_says_that_one_does_not(tmp_path: Path) -> None:
+    folder = tmp_path / "commands"
+    folder.mkdir()
+    write_version(folder, 0, ["mine"])
+    environ = {"AVAP_GRPC_WORKERS": "2", "AVAP_CATALOG_DIR": str(folder), "AVAP_CATALOG_REFRESH_S": "3600"}
+    with serving(tmp_path / "state", environ) as appliance:
+        write_version(folder, 1, ["mine"])
+        reply = appliance.reload()
+        assert (reply.outcome, reply.message) == ("announced", "")
+        assert {worker.generation for worker in appliance.status().workers} == {reply.generation}
+
+        stopped = appliance.worker_pids()[1]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            write_version(folder, 2, ["mine"])
+            reply = appliance.reload()
+            assert reply.outcome == "announced"
+            assert reply.message.startswith("not every worker serves it yet")
+            served = [worker.generation for worker in appliance.status().workers]
+            assert served == [reply.generation, reply.generation - 1]
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        wait_until(
+            lambda: {worker.generation for worker in appliance.status().workers} == {reply.generation}, 10,
+            "the other worker to follow",
+        )  # fmt: skip
 
 
 def test_stalled_readers_cannot_fill_shared_memory(tmp_path: Path) -> None:

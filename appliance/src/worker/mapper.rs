@@ -2,8 +2,8 @@
 //! stop requests for as long as that takes (about 50 ms a GB).
 //!
 //! A version is served as soon as its index is present; its records follow. Whoever asks for one that is not yet takes a
-//! page fault, which the kernel answers from the page cache with the 15 pages around it. Waiting for all of them made the
-//! workers' acknowledgement three times as late.
+//! page fault, which the kernel answers from the page cache with the 15 pages around it. Waiting for all of them, the
+//! acknowledgement of 100 MB came after 6 ms instead of 0.5.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
